@@ -1,0 +1,94 @@
+/** What every scenario of the bench works with. */
+import { join } from "node:path";
+import { cpuBetween, sampleCpu } from "./process-accounts.ts";
+import { runDnsperf, type DnsperfResult, type DnsperfRun } from "./dnsperf.ts";
+import type { BenchOptions } from "./options.ts";
+import type { Column, Results } from "./results.ts";
+import { startServer, type RunningServer } from "./running-server.ts";
+import type { LaunchPlan, ServerKind } from "./servers.ts";
+import type { BenchUpstream } from "./upstream-process.ts";
+
+export interface Bench {
+  readonly options: BenchOptions;
+  readonly servers: readonly ServerKind[];
+  readonly upstream: BenchUpstream;
+  /** Temporary, removed at the end. */
+  readonly directory: string;
+  readonly results: Results;
+  /** Command lines and configurations that were used, by server and variant. */
+  readonly plans: Map<string, LaunchPlan>;
+  /** One line of progress. */
+  progress(line: string): void;
+}
+
+export type Scenario = (bench: Bench) => Promise<void>;
+
+export const CPU_COLUMNS: readonly Column[] = [
+  { key: "cpuUs", title: "CPU µs/query", digits: 2, claim: true },
+  { key: "userUs", title: "user", digits: 2 },
+  { key: "systemUs", title: "system", digits: 2 },
+];
+
+export interface RoundOptions {
+  /** Default false. */
+  readonly forceTcp?: boolean;
+  /** Default 0: next to nothing goes to the upstream. See `Launch`. */
+  readonly waiting?: number;
+  /** Default: the bench's own. */
+  readonly upstreamPort?: number;
+  /** Default: `options.rounds`. */
+  readonly rounds?: number;
+}
+
+/** Starts every server once a round, each time afresh, forwards and backwards in turn. */
+export async function eachServer(
+  bench: Bench,
+  measure: (server: RunningServer, round: number) => Promise<void>,
+  options: RoundOptions = {},
+): Promise<void> {
+  const { forceTcp = false, waiting = 0 } = options;
+  const { upstreamPort = bench.upstream.port, rounds = bench.options.rounds } = options;
+  for (let round = 1; round <= rounds; round++) {
+    for (const kind of round % 2 === 1 ? bench.servers : bench.servers.toReversed()) {
+      const server = await startServer(kind, {
+        core: bench.options.serverCore,
+        upstreamPort,
+        forceTcp,
+        waiting,
+        directory: bench.directory,
+      });
+      if (server === undefined) continue;
+      bench.plans.set(forceTcp ? `${kind.name}, TCP upstream` : kind.name, server.plan);
+      try {
+        await measure(server, round);
+      } finally {
+        await server.stop();
+      }
+    }
+  }
+}
+
+export type Load = Pick<DnsperfRun, "queries"> & Partial<DnsperfRun>;
+
+/** dnsperf against a server, with the options of the command line. */
+export function load(bench: Bench, server: RunningServer, run: Load): Promise<DnsperfResult> {
+  const { loadCore, seconds, clients, outstanding } = bench.options;
+  return runDnsperf({ core: loadCore, port: server.port, seconds, clients, outstanding, ...run });
+}
+
+/** The same, and what it cost the server: microseconds of CPU for each answer. */
+export async function measuredLoad(
+  bench: Bench,
+  server: RunningServer,
+  run: Load,
+): Promise<{ result: DnsperfResult; cost: Record<string, number> }> {
+  const before = sampleCpu(server.pid);
+  const result = await load(bench, server, run);
+  const { ns, userShare } = cpuBetween(before, sampleCpu(server.pid));
+  const cpuUs = ns / 1000 / result.completed;
+  return { result, cost: { cpuUs, userUs: cpuUs * userShare, systemUs: cpuUs * (1 - userShare) } };
+}
+
+export function fileIn(bench: Bench, name: string): string {
+  return join(bench.directory, name);
+}

@@ -1,0 +1,40 @@
+/**
+ * `npm run build`: what the published package runs, in `dist/`.
+ *
+ * - `dist/src/`: every module compiled, declarations included, for programs that import parts of Nodens (`exports`).
+ * - `dist/nodens/`: the command bundled into one file, and the fast-path thread into another: Node.js then starts in
+ *   half the time, and comments and unused exports take no memory. Packages that are used rarely stay outside of it,
+ *   koffi because it is native.
+ *
+ * Development needs no build; the published package does, because Node.js takes no types off under `node_modules`.
+ * npm runs this before `npm pack` and `npm publish`.
+ */
+import { build } from "esbuild";
+import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+rmSync(`${root}dist`, { recursive: true, force: true });
+const tsc = spawnSync(`${root}node_modules/.bin/tsc`, ["-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+if (tsc.error !== undefined) throw tsc.error;
+if (tsc.status === 0) {
+  await build({
+    absWorkingDir: root,
+    // Workers are found beside the module that starts them.
+    entryPoints: { main: "src/cli/main.ts", "fastpath.worker": "src/server/fastpath/fastpath.worker.ts" },
+    outdir: "dist/nodens",
+    bundle: true,
+    minify: true,
+    // Names of classes and functions are in messages and traces.
+    keepNames: true,
+    format: "esm",
+    platform: "node",
+    target: "node24",
+    packages: "external",
+    legalComments: "none",
+    logLevel: "warning",
+  });
+}
+process.exitCode = tsc.status === 0 ? 0 : 1;

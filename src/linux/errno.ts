@@ -1,0 +1,20 @@
+/** Error numbers (include/uapi/asm-generic/errno*.h) that this folder tells apart, and their names. */
+import { getSystemErrorName } from "node:util";
+
+export const EINTR = 4;
+export const EIO = 5;
+export const EAGAIN = 11;
+export const EINVAL = 22;
+export const EMSGSIZE = 90;
+export const EADDRINUSE = 98;
+export const ENOBUFS = 105;
+export const ECONNREFUSED = 111;
+
+/** "EADDRINUSE" for 98. */
+export function errnoName(errno: number): string {
+  try {
+    return getSystemErrorName(-errno);
+  } catch {
+    return `errno ${errno}`;
+  }
+}

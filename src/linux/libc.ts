@@ -1,0 +1,111 @@
+/**
+ * The C library through FFI: the one place that loads koffi.
+ *
+ * Pointers are plain numbers (user-space addresses fit into 47 bits, exact in a double), so that no wrapper object is made for a call.
+ * Every function gives back what C gives; on -1 read `lastErrno()` at once, before any other call of this module.
+ * Struct layouts in this folder are those of LP64 little-endian Linux (x86-64, arm64).
+ */
+import { createRequire } from "node:module";
+import { endianness } from "node:os";
+
+type Koffi = typeof import("koffi");
+
+export interface Libc {
+  memfd_create(name: string, flags: number): number;
+  ftruncate(fd: number, length: number): number;
+  mmap(address: number, length: number, protection: number, flags: number, fd: number, offset: number): number;
+  munmap(address: number, length: number): number;
+  close(fd: number): number;
+  socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, address: Uint8Array, length: number): number;
+  connect(fd: number, address: Uint8Array, length: number): number;
+  getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
+  getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number;
+  recvmmsg(fd: number, messages: number, count: number, flags: number, timeout: number): number;
+  sendmmsg(fd: number, messages: number, count: number, flags: number): number;
+  epoll_create1(flags: number): number;
+  epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
+  epoll_wait(epoll: number, events: number, count: number, timeoutMs: number): number;
+  eventfd(initial: number, flags: number): number;
+  pipe2(fds: Uint8Array, flags: number): number;
+  write(fd: number, bytes: Uint8Array, length: number): number;
+  read(fd: number, bytes: Uint8Array, length: number): number;
+  /** glibc only. */
+  malloc_trim?(pad: number): number;
+  /** errno of the call just made in this thread. */
+  lastErrno(): number;
+  /** Bytes at an address, not copied; the memory must outlive the view. */
+  view(address: number, length: number): ArrayBuffer;
+}
+
+const PROTOTYPES = {
+  memfd_create: "int memfd_create(const char *name, uint flags)",
+  ftruncate: "int ftruncate(int fd, int64_t length)",
+  mmap: "intptr_t mmap(intptr_t address, size_t length, int protection, int flags, int fd, int64_t offset)",
+  munmap: "int munmap(intptr_t address, size_t length)",
+  close: "int close(int fd)",
+  socket: "int socket(int domain, int type, int protocol)",
+  bind: "int bind(int fd, const uint8_t *address, uint length)",
+  connect: "int connect(int fd, const uint8_t *address, uint length)",
+  getsockname: "int getsockname(int fd, uint8_t *address, uint8_t *length)",
+  setsockopt: "int setsockopt(int fd, int level, int name, const uint8_t *value, uint length)",
+  getsockopt: "int getsockopt(int fd, int level, int name, uint8_t *value, uint8_t *length)",
+  recvmmsg: "int recvmmsg(int fd, intptr_t messages, uint count, int flags, intptr_t timeout)",
+  sendmmsg: "int sendmmsg(int fd, intptr_t messages, uint count, int flags)",
+  epoll_create1: "int epoll_create1(int flags)",
+  epoll_ctl: "int epoll_ctl(int epoll, int operation, int fd, const uint8_t *event)",
+  epoll_wait: "int epoll_wait(int epoll, intptr_t events, int count, int timeoutMs)",
+  eventfd: "int eventfd(uint initial, int flags)",
+  pipe2: "int pipe2(uint8_t *fds, int flags)",
+  write: "intptr_t write(int fd, const uint8_t *bytes, size_t length)",
+  read: "intptr_t read(int fd, uint8_t *bytes, size_t length)",
+} as const;
+
+let loaded: Libc | null | undefined;
+
+/** @returns undefined where there is no Linux, no little-endian 64-bit machine, or no koffi for it */
+export function libc(): Libc | undefined {
+  if (loaded === undefined) loaded = load();
+  return loaded ?? undefined;
+}
+
+/** For code that is only reached when `libc()` is there. */
+export function requireLibc(): Libc {
+  const library = libc();
+  if (library === undefined) throw new Error("libc is not available through FFI");
+  return library;
+}
+
+function load(): Libc | null {
+  if (process.platform !== "linux" || endianness() !== "LE") return null;
+  if (process.arch !== "x64" && process.arch !== "arm64") return null;
+  if (process.env["NODENS_NO_FFI"] === "1") return null;
+  let koffi: Koffi;
+  try {
+    koffi = createRequire(import.meta.url)("koffi") as Koffi;
+  } catch {
+    return null;
+  }
+  // glibc's soname, then musl's.
+  for (const soname of ["libc.so.6", `libc.musl-${process.arch === "x64" ? "x86_64" : "aarch64"}.so.1`]) {
+    try {
+      const library = koffi.load(soname);
+      const functions: Record<string, unknown> = {};
+      for (const [name, prototype] of Object.entries(PROTOTYPES)) functions[name] = library.func(prototype);
+      try {
+        functions["malloc_trim"] = library.func("int malloc_trim(size_t pad)");
+      } catch {
+        // musl has none.
+      }
+      return {
+        ...(functions as unknown as Omit<Libc, "lastErrno" | "view">),
+        lastErrno: () => koffi.errno(),
+        view: (address, length) => koffi.view(address, length),
+      };
+    } catch {
+      continue;
+    }
+  }
+  return null;
+}

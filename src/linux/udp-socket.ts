@@ -1,0 +1,154 @@
+/**
+ * UDP sockets by file descriptor: made, bound, tuned.
+ *
+ * Constants are those of include/uapi/asm-generic/socket.h, linux/in.h, in6.h, udp.h.
+ */
+import {
+  addressBytes,
+  formatSocketAddress,
+  readSockaddr,
+  SOCKADDR_MAX_BYTES,
+  type SocketAddress,
+  writeSockaddr,
+} from "../base/address.ts";
+import { BindError } from "../base/bind-error.ts";
+import { errnoName } from "./errno.ts";
+import { type Libc, requireLibc } from "./libc.ts";
+import { networkInterfaceIndex } from "./network-interface.ts";
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_DGRAM_CLOEXEC_NONBLOCK = 2 | 0x80000 | 0x800;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const SO_SNDBUF = 7;
+const SO_RCVBUFFORCE = 33;
+const SO_SNDBUFFORCE = 32;
+const SO_MEMINFO = 55;
+const SK_MEMINFO_DROPS = 8;
+const IPPROTO_IP = 0;
+const IP_PKTINFO = 8;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+const IPV6_RECVPKTINFO = 49;
+const SOL_UDP = 17;
+const UDP_SEGMENT = 103;
+
+/** Asked of the kernel for each listener; without NET_ADMIN net.core.rmem_max caps it (mechanisms: default holds 256 queries). */
+export const LISTENER_BUFFER_BYTES: number = 4 * 1024 * 1024;
+
+export interface UdpSocket {
+  readonly fd: number;
+  readonly address: string;
+  readonly port: number;
+  /** Bound to all addresses: each reply must name the address its query came to. */
+  readonly wildcard: boolean;
+  close(): void;
+}
+
+/**
+ * Opens and binds a listening socket.
+ *
+ * @param address IP address; `::` listens on IPv4 too, as CoreDNS does, and falls back to `0.0.0.0` where there is no IPv6
+ * @param port 0 lets the kernel choose
+ * @throws BindError
+ */
+export function openListener(address: string, port: number): UdpSocket {
+  const c = requireLibc();
+  const family = address.includes(":") ? AF_INET6 : AF_INET;
+  const fd = c.socket(family, SOCK_DGRAM_CLOEXEC_NONBLOCK, 0);
+  if (fd < 0) {
+    const errno = c.lastErrno();
+    if (address === "::") return openListener("0.0.0.0", port);
+    throw bindFailure(address, port, errno);
+  }
+  const wildcard = isWildcard(address);
+  if (wildcard) {
+    if (family === AF_INET6) {
+      setInt(c, fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+      // Tells of IPv4 too, by the mapped address. With IP_PKTINFO beside it both would come, and a reply may not carry two.
+      setInt(c, fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    } else {
+      setInt(c, fd, IPPROTO_IP, IP_PKTINFO, 1);
+    }
+  }
+  growBuffer(c, fd, SO_RCVBUFFORCE, SO_RCVBUF);
+  growBuffer(c, fd, SO_SNDBUFFORCE, SO_SNDBUF);
+  bindOrClose(c, fd, address, port);
+  const bound = localAddress(c, fd);
+  return { fd, address, port: bound.port, wildcard, close: () => void c.close(fd) };
+}
+
+/**
+ * A socket connected to one remote, from a port of the kernel's random choice (udp_lib_get_port draws from the
+ * CSPRNG).
+ *
+ * @throws BindError
+ */
+export function openConnected(remote: SocketAddress, sourceAddress: string | undefined): number {
+  const c = requireLibc();
+  const sockaddr = new Uint8Array(SOCKADDR_MAX_BYTES);
+  const length = writeSockaddr(sockaddr, 0, remote.address, remote.port, scopeId(remote.address));
+  if (length < 0) throw new Error(`${remote.address} is no IP address`);
+  const fd = c.socket(length === 16 ? AF_INET : AF_INET6, SOCK_DGRAM_CLOEXEC_NONBLOCK, 0);
+  if (fd < 0) throw bindFailure(remote.address, remote.port, c.lastErrno());
+  if (sourceAddress !== undefined) bindOrClose(c, fd, sourceAddress, 0);
+  if (c.connect(fd, sockaddr, length) !== 0) {
+    const errno = c.lastErrno();
+    c.close(fd);
+    throw bindFailure(remote.address, remote.port, errno);
+  }
+  return fd;
+}
+
+/** Datagrams that the kernel threw away because the socket's buffer was full, since it was opened. */
+export function socketDrops(fd: number): number {
+  const c = requireLibc();
+  const info = new Uint32Array(9);
+  const length = Uint8Array.of(36, 0, 0, 0);
+  if (c.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, new Uint8Array(info.buffer), length) !== 0) return 0;
+  return info[SK_MEMINFO_DROPS] ?? 0;
+}
+
+/** Whether the kernel can send several datagrams in one call (UDP_SEGMENT, Linux 4.18). */
+export function supportsSegmentation(fd: number): boolean {
+  return requireLibc().getsockopt(fd, SOL_UDP, UDP_SEGMENT, new Uint8Array(4), Uint8Array.of(4, 0, 0, 0)) === 0;
+}
+
+export function isWildcard(address: string): boolean {
+  return addressBytes(address)?.every((byte) => byte === 0) ?? false;
+}
+
+function bindOrClose(c: Libc, fd: number, address: string, port: number): void {
+  const sockaddr = new Uint8Array(SOCKADDR_MAX_BYTES);
+  const length = writeSockaddr(sockaddr, 0, address, port, scopeId(address));
+  if (length > 0 && c.bind(fd, sockaddr, length) === 0) return;
+  const errno = c.lastErrno();
+  c.close(fd);
+  throw bindFailure(address, port, errno);
+}
+
+function bindFailure(address: string, port: number, errno: number): BindError {
+  return new BindError(address, port, new Error(`${errnoName(errno)} on udp ${formatSocketAddress(address, port)}`));
+}
+
+function scopeId(address: string): number {
+  const scope = address.split("%", 2)[1];
+  if (scope === undefined) return 0;
+  return /^\d+$/.test(scope) ? Number(scope) : networkInterfaceIndex(scope);
+}
+
+function localAddress(c: Libc, fd: number): SocketAddress {
+  const out = new Uint8Array(SOCKADDR_MAX_BYTES);
+  c.getsockname(fd, out, Uint8Array.of(SOCKADDR_MAX_BYTES, 0, 0, 0));
+  return readSockaddr(out, 0) ?? { address: "", port: 0 };
+}
+
+function growBuffer(c: Libc, fd: number, force: number, ordinary: number): void {
+  if (!setInt(c, fd, SOL_SOCKET, force, LISTENER_BUFFER_BYTES))
+    setInt(c, fd, SOL_SOCKET, ordinary, LISTENER_BUFFER_BYTES);
+}
+
+function setInt(c: Libc, fd: number, level: number, name: number, value: number): boolean {
+  return c.setsockopt(fd, level, name, new Uint8Array(Int32Array.of(value).buffer), 4) === 0;
+}

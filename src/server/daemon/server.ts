@@ -1,0 +1,270 @@
+/**
+ * The life of the server: a configuration in use, the next one prepared beside it, an orderly end.
+ */
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { describeError } from "../../base/errors.ts";
+import type { LineLog } from "../../base/log.ts";
+import { libc } from "../../linux/libc.ts";
+import { trimMemory } from "../../linux/trim-memory.ts";
+import { AnswerStore } from "../cache/answer-store.ts";
+import type { CorednsCompat, Services } from "../chain/plugin.ts";
+import type { Corefile } from "../corefile/tree.ts";
+import { DgramFront } from "../fastpath/dgram-front.ts";
+import { FfiFront } from "../fastpath/ffi-front.ts";
+import type { UdpFront } from "../fastpath/udp-front.ts";
+import { Metrics } from "../metrics/metrics.ts";
+import type { TcpLimits } from "../stream/tcp-limits.ts";
+import { TcpService } from "../stream/tcp-service.ts";
+import { socketsOf } from "../plugins/multisocket/multisocket.ts";
+import { HttpServers } from "../web/http-servers.ts";
+import { type Block, setUpBlock } from "./block.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { type ListenOverride, planListeners } from "./listener-plan.ts";
+import { type ListeningAddress, Listeners } from "./listeners.ts";
+import { loadPlugins } from "./plugin-table.ts";
+import { showStore } from "./store-metrics.ts";
+import { tcpStats } from "./tcp-metrics.ts";
+
+export interface ServerOptions {
+  readonly log: LineLog;
+  /** Reads and parses the configuration. @throws ConfigError, CorefileReadError */
+  readonly load: () => Corefile;
+  readonly defaultPort: number;
+  readonly listen: readonly ListenOverride[];
+  /** Of the fast path, unless the Corefile says otherwise (`multisocket`). */
+  readonly threads: number;
+  /** Bound of the answer store, bytes. */
+  readonly cacheBytes: number;
+  /** False: as if this machine had no FFI. */
+  readonly useFfi?: boolean;
+  readonly compat: CorednsCompat;
+  readonly tcpLimits: Partial<TcpLimits>;
+  readonly maxInFlight: number;
+  readonly version: string;
+  /** Time of the main thread, default the system's; the fast path's threads always have that. */
+  readonly clock?: Clock;
+  /** The server must end: a plugin said so, or a thread died. */
+  readonly onFatal: (message: string) => void;
+}
+
+/** Grace for what is in flight when the server ends, milliseconds (CoreDNS: 5 s). */
+const DRAIN_MS = 5000;
+/** Seconds between two looks for memory to give back. */
+const TICKS_A_TRIM = 3;
+
+export class Server {
+  readonly #options: ServerOptions;
+  readonly #clock: Clock;
+  readonly #services: Services;
+  readonly #front: UdpFront;
+  readonly #tcp: TcpService;
+  readonly #dispatcher: Dispatcher;
+  readonly #listeners: Listeners;
+  readonly #http: HttpServers;
+  #ticker: NodeJS.Timeout | undefined;
+  #ticks: number;
+  #blocks: readonly Block[];
+  #reloading: Promise<string | undefined> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#blocks = [];
+    this.#reloading = undefined;
+    this.#stopping = undefined;
+    const ffi = options.useFfi !== false && libc() !== undefined;
+    const threads = ffi ? options.threads : 0;
+    const metrics = Metrics.create({ threads: threads + 1, version: options.version });
+    const store = AnswerStore.create({ bytes: options.cacheBytes, clock: this.#clock });
+    const onQuery = (
+      endpoint: number,
+      wire: Uint8Array,
+      from: Uint8Array,
+      control: Uint8Array | undefined,
+      atMs: number,
+    ): void => this.#listeners.query(endpoint, wire, from, control, atMs);
+    this.#front = ffi
+      ? new FfiFront({
+          threads,
+          store,
+          metrics,
+          onQuery,
+          onCrash: (error) => {
+            options.log.fatal(`fast path: ${describeError(error)}`);
+            options.onFatal(`fast path: ${describeError(error)}`);
+          },
+        })
+      : new DgramFront({ store: store.handle, metrics, clock: this.#clock, onQuery });
+    this.#http = new HttpServers({
+      onDefect: (error) => options.log.error(`admin HTTP: ${describeError(error)}`),
+    });
+    showStore(store, metrics);
+    this.#tcp = new TcpService({ limits: options.tcpLimits, stats: tcpStats(metrics), clock: this.#clock });
+    this.#dispatcher = new Dispatcher(this.#clock, metrics, options.maxInFlight, (error, block) =>
+      this.#defect(error, block),
+    );
+    this.#listeners = new Listeners({
+      front: this.#front,
+      tcp: this.#tcp,
+      dispatcher: this.#dispatcher,
+      metrics,
+      clock: this.#clock,
+    });
+    this.#services = {
+      log: options.log,
+      clock: this.#clock,
+      metrics,
+      store,
+      ports: this.#front.ports,
+      http: this.#http,
+      compat: options.compat,
+      version: options.version,
+      fatal: (message) => options.onFatal(message),
+      requestReload: () => this.reload(),
+      enableDebug: (on) => options.log.enableDebug(on),
+    };
+    this.#ticks = 0;
+    this.#scheduleTick();
+  }
+
+  /** @throws NodensError when the configuration cannot be used; nothing is left open then */
+  static async start(options: ServerOptions): Promise<Server> {
+    const corefile = options.load();
+    const server = new Server({ ...options, threads: socketsOf(corefile) ?? options.threads });
+    try {
+      await server.#apply(corefile);
+    } catch (error) {
+      await server.#end();
+      throw error;
+    }
+    return server;
+  }
+
+  /** How packets get in and out. */
+  get description(): string {
+    return this.#front.description;
+  }
+
+  /** Addresses that are served, with the ports that the kernel chose. */
+  get addresses(): readonly ListeningAddress[] {
+    return this.#listeners.addresses;
+  }
+
+  get blocks(): readonly Block[] {
+    return this.#blocks;
+  }
+
+  /**
+   * Reads the configuration again and uses it, or goes on with the old one. Never rejects.
+   *
+   * @returns why the old one stays; undefined when the new one is in use
+   */
+  async reload(): Promise<string | undefined> {
+    this.#reloading ??= this.#reload().finally(() => {
+      this.#reloading = undefined;
+    });
+    return this.#reloading;
+  }
+
+  /** Lameduck, then no new queries, then an answer for those in flight, then the end. Never rejects. */
+  async stop(): Promise<void> {
+    this.#stopping ??= this.#shutDown();
+    await this.#stopping;
+  }
+
+  async #reload(): Promise<string | undefined> {
+    const { log } = this.#options;
+    log.info("Reloading");
+    try {
+      await this.#apply(this.#options.load());
+      log.info("Reloading complete");
+      return undefined;
+    } catch (error) {
+      this.#services.metrics.counter("coredns_reload_failed_total").with().add();
+      return describeError(error);
+    }
+  }
+
+  /** Uses `corefile` in place of the configuration before it, or changes nothing. */
+  async #apply(corefile: Corefile): Promise<void> {
+    const directives = corefile.blocks.flatMap((block) => block.directives.map(({ name }) => name.text));
+    const options = {
+      plugins: await loadPlugins(directives),
+      corefile,
+      services: this.#services,
+      defaultPort: this.#options.defaultPort,
+      currentHash: () => Promise.resolve().then(() => this.#options.load().hash),
+    };
+    const blocks = corefile.blocks.map((block) => setUpBlock(block, options));
+    const prepared = await this.#listeners.prepare(planListeners(blocks, this.#options.listen));
+    const before = this.#blocks;
+    const started: Block[] = [];
+    const first = before.length === 0;
+    const sockets = socketsOf(corefile);
+    if (!first && sockets !== undefined && sockets !== this.#options.threads) {
+      this.#options.log.warning(
+        `plugin/multisocket: ${sockets} sockets take effect when the process is started again; until then it has ${this.#options.threads}`,
+      );
+    }
+    try {
+      // At the first start plugins may ask their own listeners (loop), at a reload the old ones still answer there.
+      if (first) await this.#listeners.use(prepared);
+      for (const block of blocks) {
+        started.push(block);
+        for (const { instance } of block.plugins) await instance.start?.();
+      }
+    } catch (error) {
+      await stopBlocks(started, "reload");
+      if (!first) await this.#listeners.abandon(prepared);
+      throw error;
+    }
+    if (!first) await this.#listeners.use(prepared);
+    this.#blocks = blocks;
+    await stopBlocks(before, "reload");
+  }
+
+  async #shutDown(): Promise<void> {
+    await this.#reloading;
+    const instances = this.#blocks.flatMap(({ plugins }) => plugins.map(({ instance }) => instance));
+    await Promise.all(instances.map(async (instance) => instance.beforeShutdown?.()));
+    await this.#front.serve([]);
+    await Promise.all([this.#tcp.close(DRAIN_MS), this.#dispatcher.drained(DRAIN_MS)]);
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    clearTimeout(this.#ticker);
+    await stopBlocks(this.#blocks, "shutdown");
+    await this.#tcp.close(0);
+    await this.#front.end();
+  }
+
+  /** The store's tick follows the change of its second, so that re-stamped TTLs are right for a whole second. */
+  #scheduleTick(): void {
+    const { store, metrics } = this.#services;
+    const dueMs = this.#clock.monotonicMs() + store.untilNextSecondMs();
+    this.#ticker = setTimeout(() => {
+      metrics
+        .histogram("nodens_event_loop_delay_seconds")
+        .with()
+        .observe(Math.max(0, this.#clock.monotonicMs() - dueMs) / 1000);
+      store.tick();
+      if (++this.#ticks % TICKS_A_TRIM === 0) trimMemory();
+      this.#scheduleTick();
+    }, store.untilNextSecondMs());
+    this.#ticker.unref();
+  }
+
+  #defect(error: unknown, block: Block): void {
+    if (block.debug) throw error;
+    this.#services.metrics.counter("coredns_panics_total").with().add();
+    this.#options.log.error(
+      `Recovered from a defect: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+  }
+}
+
+async function stopBlocks(blocks: readonly Block[], reason: "reload" | "shutdown"): Promise<void> {
+  for (const { plugins } of blocks) for (const { instance } of plugins) await instance.stop?.(reason);
+}

@@ -1,0 +1,274 @@
+/**
+ * The hot loop's body: one batch of datagrams from one listener.
+ *
+ * Each query is judged, its zone found, its answer looked up and copied behind the question that the client sent, in
+ * place. What cannot be answered so is relayed to the main thread, which answers on the same socket. Nothing here
+ * allocates, throws, logs or waits, and no message is decoded.
+ */
+import type { Clock } from "../../base/clock.ts";
+import { OPT_BYTES, SERVER_UDP_SIZE, writeOpt } from "../../dns/edns.ts";
+import {
+  ANCOUNT_AT,
+  ARCOUNT_AT,
+  FLAG_AA,
+  FLAG_AD,
+  FLAG_CD,
+  FLAG_QR,
+  FLAG_RA,
+  FLAG_RD,
+  FLAGS_AT,
+  HEADER_BYTES,
+  NSCOUNT_AT,
+  QDCOUNT_AT,
+  RCODE_MASK,
+  writeU16,
+} from "../../dns/header.ts";
+import { admitQuery, QueryView, VERDICT_ACCEPT, VERDICT_DROP } from "../../dns/query-view.ts";
+import { writeRefusal } from "../../dns/refusal.ts";
+import { truncateByRrset } from "../../dns/truncate.ts";
+import { CLASS_IN, RCODE_REFUSED, TYPE_DS } from "../../dns/types.ts";
+import type { AnswerReader } from "../cache/answer-reader.ts";
+import {
+  addTo,
+  countBatch,
+  countDrop,
+  countRefusal,
+  DROP_OVERSIZED,
+  DROP_RESPONSE,
+  DROP_RING_FULL,
+  DROP_SHORT,
+  type FastpathCounters,
+  HANDED_OVER_AT,
+  HITS_AT,
+  RING_FULL_AT,
+} from "../metrics/fastpath-counters.ts";
+import { FAMILY_V4, FAMILY_V6, PLUGIN_CACHE, TRANSPORT_UDP } from "../metrics/row-layout.ts";
+import {
+  countCacheHit,
+  countDuration,
+  countRequest,
+  countResponse,
+  MAX_ROWS,
+  type ServerRows,
+} from "../metrics/server-rows.ts";
+import type { DatagramIo } from "./datagram-io.ts";
+import { KIND_QUERY } from "./relay-ring.ts";
+import type { ZoneTable } from "./zone-table.ts";
+
+/** Where queries go that need the chain. */
+export interface Relay {
+  /** Signature of `RelayWriter.push`. */
+  push(
+    kind: number,
+    id: number,
+    receivedAtMs: number,
+    from: Uint8Array,
+    payloadAt: number,
+    payloadLength: number,
+    sockaddrAt: number,
+    controlAt: number,
+    controlLength: number,
+  ): boolean;
+}
+
+export interface FastPathParts {
+  readonly clock: Clock;
+  readonly reader: AnswerReader;
+  readonly rows: ServerRows;
+  readonly counters: FastpathCounters;
+  /** Index of this thread's page of counters. */
+  readonly thread: number;
+  readonly relay: Relay;
+}
+
+const AF_INET6 = 10;
+/** Bytes that a reply may take in its slot; `AnswerReader.copy` may write three more. */
+const SLOT_ROOM = 4096;
+
+export class FastPath {
+  readonly #clock: Clock;
+  readonly #reader: AnswerReader;
+  readonly #rows: ServerRows;
+  /** Counters of all threads; this one's begin at `#page`. */
+  readonly #counters: Float64Array;
+  readonly #page: number;
+  readonly #thread: number;
+  readonly #relay: Relay;
+  readonly #view: QueryView;
+  /** Hits of this batch by row, for the duration histograms. */
+  readonly #hitsByRow: Int32Array;
+  #receivedAtMs: number;
+  #nowS: number;
+  #relayed: number;
+
+  constructor(parts: FastPathParts) {
+    this.#clock = parts.clock;
+    this.#reader = parts.reader;
+    this.#rows = parts.rows;
+    this.#counters = parts.counters.floats;
+    this.#page = parts.counters.pageAt(parts.thread);
+    this.#thread = parts.thread;
+    this.#relay = parts.relay;
+    this.#view = new QueryView();
+    this.#hitsByRow = new Int32Array(MAX_ROWS);
+    this.#receivedAtMs = 0;
+    this.#nowS = 0;
+    this.#relayed = 0;
+  }
+
+  /**
+   * Serves one batch.
+   *
+   * @param listener id that relayed queries carry
+   * @returns datagrams received; 0 when none waited; -errno
+   */
+  serve(io: DatagramIo, listener: number, zones: ZoneTable): number {
+    const n = io.receive();
+    if (n <= 0) return n;
+    this.#receivedAtMs = this.#clock.monotonicMs();
+    this.#nowS = this.#reader.secondsAt(this.#receivedAtMs);
+    for (let i = 0; i < n; i++) {
+      const length = this.#answer(io, i, listener, zones);
+      if (length > 0) io.reply(i, length);
+    }
+    io.flush();
+    this.#countBatch(n, zones);
+    return n;
+  }
+
+  /** Queries handed to the main thread since the last call: when there are any, it must be woken. */
+  takeRelayed(): number {
+    const relayed = this.#relayed;
+    this.#relayed = 0;
+    return relayed;
+  }
+
+  /** @returns length of the reply now in the slot; 0 when there is none to send here */
+  #answer(io: DatagramIo, i: number, listener: number, zones: ZoneTable): number {
+    const { bytes } = io;
+    const start = io.slotAt(i);
+    const length = io.lengthOf(i);
+    const view = this.#view;
+    if (length < 0) {
+      countDrop(this.#counters, this.#page, DROP_OVERSIZED);
+      return 0;
+    }
+    const verdict = admitQuery(bytes, start, length, view);
+    if (verdict === VERDICT_DROP) {
+      countDrop(this.#counters, this.#page, length < HEADER_BYTES ? DROP_SHORT : DROP_RESPONSE);
+      return 0;
+    }
+    if (verdict !== VERDICT_ACCEPT) return this.#refuse(bytes, start, verdict);
+    const index = zones.match(bytes, start + HEADER_BYTES, view.nameLength);
+    if (index < 0) return this.#refuse(bytes, start, RCODE_REFUSED);
+    const zone = zones.zones[index];
+    if (zone === undefined || zone.slow || view.qclass !== CLASS_IN || view.qtype === TYPE_DS) {
+      return this.#toMain(io, i, listener, length);
+    }
+    const reader = this.#reader;
+    const variant = (view.dnssecOk ? 1 : 0) | ((view.flags & FLAG_CD) === 0 ? 0 : 2);
+    const slot = reader.find(
+      bytes,
+      io.words,
+      start,
+      view.nameLength,
+      view.qtype,
+      view.qclass,
+      variant,
+      zone.partition,
+      this.#nowS,
+    );
+    if (slot < 0) return this.#toMain(io, i, listener, length);
+    const tail = reader.copy(
+      slot,
+      bytes,
+      io.words,
+      start,
+      view.nameLength,
+      SLOT_ROOM - view.questionEnd - OPT_BYTES,
+      this.#nowS,
+    );
+    if (tail < 0) return this.#toMain(io, i, listener, length);
+    const replyLength = this.#finish(bytes, start, tail);
+    const at = this.#rows.rowAt(this.#thread, zone.row);
+    const { floats } = this.#rows;
+    const family = isIpv6(bytes, io.sockaddrAt(i)) ? FAMILY_V6 : FAMILY_V4;
+    countRequest(floats, at, TRANSPORT_UDP, family, view.qtype, length, view.dnssecOk);
+    countResponse(floats, at, TRANSPORT_UDP, reader.headerFlags & RCODE_MASK, PLUGIN_CACHE, replyLength);
+    countCacheHit(floats, at, reader.kind);
+    this.#hitsByRow[zone.row] = (this.#hitsByRow[zone.row] ?? 0) + 1;
+    return replyLength;
+  }
+
+  /** Writes header and OPT around the answer that the reader copied. @returns length of the whole reply */
+  #finish(bytes: Uint8Array, start: number, tail: number): number {
+    const view = this.#view;
+    const reader = this.#reader;
+    let flags = FLAG_QR | FLAG_RA | (view.flags & (FLAG_RD | FLAG_CD));
+    flags |= reader.headerFlags & (FLAG_AA | RCODE_MASK);
+    // AD only to those who showed that they understand it (RFC 6840 §5.7).
+    if (view.dnssecOk || (view.flags & FLAG_AD) !== 0) flags |= reader.headerFlags & FLAG_AD;
+    writeU16(bytes, start + FLAGS_AT, flags);
+    writeU16(bytes, start + QDCOUNT_AT, 1);
+    writeU16(bytes, start + ANCOUNT_AT, reader.answerCount);
+    writeU16(bytes, start + NSCOUNT_AT, reader.authorityCount);
+    writeU16(bytes, start + ARCOUNT_AT, reader.additionalCount);
+    let length = view.questionEnd + tail;
+    const limit = view.udpSize < SERVER_UDP_SIZE ? view.udpSize : SERVER_UDP_SIZE;
+    const optBytes = view.hasOpt ? OPT_BYTES : 0;
+    if (length + optBytes > limit) length = truncateByRrset(bytes, start, length, limit - optBytes);
+    if (!view.hasOpt) return length;
+    const arcount = start + ARCOUNT_AT;
+    writeU16(bytes, arcount, (((bytes[arcount] ?? 0) << 8) | (bytes[arcount + 1] ?? 0)) + 1);
+    return length + writeOpt(bytes, start + length, SERVER_UDP_SIZE, 0, view.dnssecOk);
+  }
+
+  #toMain(io: DatagramIo, i: number, listener: number, length: number): number {
+    const taken = this.#relay.push(
+      KIND_QUERY,
+      listener,
+      this.#receivedAtMs,
+      io.bytes,
+      io.slotAt(i),
+      length,
+      io.sockaddrAt(i),
+      io.controlAt(i),
+      io.controlLength(i),
+    );
+    if (taken) {
+      addTo(this.#counters, this.#page + HANDED_OVER_AT, 1);
+      this.#relayed++;
+    } else {
+      addTo(this.#counters, this.#page + RING_FULL_AT, 1);
+      countDrop(this.#counters, this.#page, DROP_RING_FULL);
+    }
+    return 0;
+  }
+
+  #refuse(bytes: Uint8Array, start: number, rcode: number): number {
+    countRefusal(this.#counters, this.#page, rcode);
+    return writeRefusal(bytes, start, this.#view, rcode);
+  }
+
+  #countBatch(n: number, zones: ZoneTable): void {
+    countBatch(this.#counters, this.#page, n);
+    const hits = this.#hitsByRow;
+    let elapsedS = -1;
+    for (const zone of zones.zones) {
+      const count = hits[zone.row] ?? 0;
+      if (count === 0) continue;
+      if (elapsedS < 0) elapsedS = (this.#clock.monotonicMs() - this.#receivedAtMs) / 1000;
+      countDuration(this.#rows.floats, this.#rows.rowAt(this.#thread, zone.row), elapsedS, count);
+      addTo(this.#counters, this.#page + HITS_AT, count);
+      hits[zone.row] = 0;
+    }
+  }
+}
+
+/** An IPv4 client of a dual-stack socket counts as IPv4. */
+function isIpv6(bytes: Uint8Array, sockaddrAt: number): boolean {
+  if (bytes[sockaddrAt] !== AF_INET6) return false;
+  if (bytes[sockaddrAt + 18] !== 0xff || bytes[sockaddrAt + 19] !== 0xff) return true;
+  for (let i = 8; i < 18; i++) if (bytes[sockaddrAt + i] !== 0) return true;
+  return false;
+}

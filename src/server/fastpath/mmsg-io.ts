@@ -1,0 +1,52 @@
+/** `DatagramIo` by recvmmsg and sendmmsg: one socket's view of a thread's batch memory. */
+import type { DatagramBatch } from "../../linux/datagram-batch.ts";
+import type { DatagramIo } from "./datagram-io.ts";
+
+export class MmsgIo implements DatagramIo {
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  readonly #batch: DatagramBatch;
+  readonly #fd: number;
+  readonly #wildcard: boolean;
+
+  /** @param batch may be shared by all sockets of one thread, which are served one after the other */
+  constructor(batch: DatagramBatch, fd: number, wildcard: boolean) {
+    this.bytes = batch.bytes;
+    this.words = batch.words;
+    this.#batch = batch;
+    this.#fd = fd;
+    this.#wildcard = wildcard;
+  }
+
+  receive(): number {
+    return this.#batch.receive(this.#fd, this.#wildcard);
+  }
+
+  slotAt(i: number): number {
+    return this.#batch.slotAt(i);
+  }
+
+  lengthOf(i: number): number {
+    return this.#batch.lengthOf(i);
+  }
+
+  sockaddrAt(i: number): number {
+    return this.#batch.sockaddrAt(i);
+  }
+
+  controlAt(i: number): number {
+    return this.#batch.controlAt(i);
+  }
+
+  controlLength(i: number): number {
+    return this.#wildcard ? this.#batch.controlLength(i) : 0;
+  }
+
+  reply(i: number, length: number): void {
+    this.#batch.reply(i, length);
+  }
+
+  flush(): number {
+    return this.#batch.flush(this.#fd);
+  }
+}

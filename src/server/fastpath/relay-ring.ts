@@ -1,0 +1,189 @@
+/**
+ * What the fast-path thread hands to the main thread: a ring of records in shared memory, one writer, one reader.
+ *
+ *   region:  0            64           128        4096
+ *            | head u32 … | tail u32 … | unused … | records …
+ *
+ *   record:  0       4       8     12        16            24            52           56         96
+ *            | bytes | kind  | id  | length  | received f64 | sockaddr[28] | controlLen | control[40] | payload …
+ *
+ * `head` (next byte to write) and `tail` (next byte to read) count bytes for ever, modulo 2^32; positions are their low
+ * bits. `bytes` is the whole record, a multiple of 8. A record never wraps: when it does not fit before the end, a
+ * record of kind `KIND_SKIP` fills the rest.
+ */
+
+export const KIND_SKIP = 0;
+/** A client's query; id is the listener. */
+export const KIND_QUERY = 1;
+/** A datagram on a connected upstream socket; id is the port's token. */
+export const KIND_REPLY = 2;
+/** The kernel reported an error on an upstream socket; id is the token, length the errno. */
+export const KIND_PORT_ERROR = 3;
+
+export const RECORD_HEADER_BYTES = 96;
+const HEAD_WORD = 0;
+const TAIL_WORD = 16;
+const RECORDS_AT = 4096;
+const SOCKADDR_AT = 24;
+const SOCKADDR_BYTES = 28;
+const CONTROL_LENGTH_AT = 52;
+const CONTROL_AT = 56;
+const CONTROL_MAX_BYTES = 40;
+/** A block lives as long as any copy in it. */
+const BLOCK_BYTES = 16 * 1024;
+
+/** A power of two: about 8,000 queries of usual size. */
+export const RING_BYTES: number = 1024 * 1024;
+export const RING_REGION_BYTES: number = RECORDS_AT + RING_BYTES;
+
+/** The writing end, in the fast-path thread. */
+export class RelayWriter {
+  readonly #words: Int32Array;
+  readonly #bytes: Uint8Array;
+  readonly #floats: Float64Array;
+
+  /** @param buffer at least `RING_REGION_BYTES`, zeroed before first use */
+  constructor(buffer: ArrayBufferLike) {
+    this.#words = new Int32Array(buffer, 0, RING_REGION_BYTES >> 2);
+    this.#bytes = new Uint8Array(buffer, 0, RING_REGION_BYTES);
+    this.#floats = new Float64Array(buffer, 0, RING_REGION_BYTES >> 3);
+  }
+
+  /**
+   * Copies one record in. Pass -1 for `sockaddrAt` and 0 for `controlLength` where there is none.
+   *
+   * @param from memory that holds payload, address and control
+   * @returns false when the ring is full: the caller drops and counts
+   */
+  push(
+    kind: number,
+    id: number,
+    receivedAtMs: number,
+    from: Uint8Array,
+    payloadAt: number,
+    payloadLength: number,
+    sockaddrAt: number,
+    controlAt: number,
+    controlLength: number,
+  ): boolean {
+    const words = this.#words;
+    const size = (RECORD_HEADER_BYTES + payloadLength + 7) & ~7;
+    let head = Atomics.load(words, HEAD_WORD);
+    const used = (head - Atomics.load(words, TAIL_WORD)) | 0;
+    const position = head & (RING_BYTES - 1);
+    const toEnd = RING_BYTES - position;
+    const needed = size > toEnd ? toEnd + size : size;
+    if (used + needed > RING_BYTES) return false;
+    let at = RECORDS_AT + position;
+    if (size > toEnd) {
+      words[at >> 2] = toEnd;
+      words[(at >> 2) + 1] = KIND_SKIP;
+      head = (head + toEnd) | 0;
+      at = RECORDS_AT;
+    }
+    const word = at >> 2;
+    words[word] = size;
+    words[word + 1] = kind;
+    words[word + 2] = id;
+    words[word + 3] = payloadLength;
+    this.#floats[(at + 16) >> 3] = receivedAtMs;
+    const bytes = this.#bytes;
+    if (sockaddrAt >= 0)
+      for (let i = 0; i < SOCKADDR_BYTES; i++) bytes[at + SOCKADDR_AT + i] = from[sockaddrAt + i] ?? 0;
+    const control = controlLength > CONTROL_MAX_BYTES ? 0 : controlLength;
+    words[(at + CONTROL_LENGTH_AT) >> 2] = control;
+    for (let i = 0; i < control; i++) bytes[at + CONTROL_AT + i] = from[controlAt + i] ?? 0;
+    const to = at + RECORD_HEADER_BYTES;
+    for (let i = 0; i < payloadLength; i++) bytes[to + i] = from[payloadAt + i] ?? 0;
+    Atomics.store(words, HEAD_WORD, (head + size) | 0);
+    return true;
+  }
+}
+
+/** The reading end, in the main thread. Fields hold the record that `next` stepped onto until the next `next`. */
+export class RelayReader {
+  kind: number;
+  id: number;
+  length: number;
+  receivedAtMs: number;
+  /** Offset of the payload in `bytes`. */
+  payloadAt: number;
+  readonly bytes: Uint8Array;
+  readonly #words: Int32Array;
+  readonly #floats: Float64Array;
+  #at: number;
+  #size: number;
+  #block: Uint8Array;
+  #blockUsed: number;
+
+  constructor(buffer: ArrayBufferLike) {
+    this.kind = KIND_SKIP;
+    this.id = 0;
+    this.length = 0;
+    this.receivedAtMs = 0;
+    this.payloadAt = 0;
+    this.bytes = new Uint8Array(buffer, 0, RING_REGION_BYTES);
+    this.#words = new Int32Array(buffer, 0, RING_REGION_BYTES >> 2);
+    this.#floats = new Float64Array(buffer, 0, RING_REGION_BYTES >> 3);
+    this.#at = 0;
+    this.#size = 0;
+    this.#block = new Uint8Array(0);
+    this.#blockUsed = 0;
+  }
+
+  get empty(): boolean {
+    return Atomics.load(this.#words, HEAD_WORD) === ((Atomics.load(this.#words, TAIL_WORD) + this.#size) | 0);
+  }
+
+  /** Frees the record before and steps onto the next. @returns false when there is none */
+  next(): boolean {
+    const words = this.#words;
+    for (;;) {
+      if (this.#size > 0) {
+        Atomics.store(words, TAIL_WORD, (Atomics.load(words, TAIL_WORD) + this.#size) | 0);
+        this.#size = 0;
+      }
+      const tail = Atomics.load(words, TAIL_WORD);
+      if (Atomics.load(words, HEAD_WORD) === tail) return false;
+      const at = RECORDS_AT + (tail & (RING_BYTES - 1));
+      const word = at >> 2;
+      this.#at = at;
+      this.#size = words[word] ?? 0;
+      this.kind = words[word + 1] ?? KIND_SKIP;
+      if (this.kind === KIND_SKIP) continue;
+      this.id = words[word + 2] ?? 0;
+      this.length = words[word + 3] ?? 0;
+      this.receivedAtMs = this.#floats[(at + 16) >> 3] ?? 0;
+      this.payloadAt = at + RECORD_HEADER_BYTES;
+      return true;
+    }
+  }
+
+  /** Copy of the payload. */
+  payload(): Uint8Array {
+    return this.#copy(this.payloadAt, this.length);
+  }
+
+  /** Copy of the client's address. */
+  sockaddr(): Uint8Array {
+    return this.#copy(this.#at + SOCKADDR_AT, SOCKADDR_BYTES);
+  }
+
+  /** Copy of the packet info; undefined when there is none. */
+  control(): Uint8Array | undefined {
+    const length = this.#words[(this.#at + CONTROL_LENGTH_AT) >> 2] ?? 0;
+    return length === 0 ? undefined : this.#copy(this.#at + CONTROL_AT, length);
+  }
+
+  /** Copies are cut from blocks, for each a buffer of its own would cost more than all else that the ring does. */
+  #copy(at: number, length: number): Uint8Array {
+    if (this.#blockUsed + length > this.#block.length) {
+      this.#block = new Uint8Array(Math.max(BLOCK_BYTES, length));
+      this.#blockUsed = 0;
+    }
+    const copy = this.#block.subarray(this.#blockUsed, this.#blockUsed + length);
+    this.#blockUsed += length;
+    for (let i = 0; i < length; i++) copy[i] = this.bytes[at + i] ?? 0;
+    return copy;
+  }
+}

@@ -1,0 +1,31 @@
+import { describe } from "node:test";
+import { upstreamPortsContract } from "../../../test/contract/upstream-ports.ts";
+import { withoutFfi } from "../../../test/support/ffi.ts";
+import { systemClock } from "../../base/clock.ts";
+import { AnswerStore } from "../cache/answer-store.ts";
+import { Metrics } from "../metrics/metrics.ts";
+import type { UpstreamPorts } from "../upstream/upstream-ports.ts";
+import { FfiFront } from "./ffi-front.ts";
+
+/** With a fast-path thread of their own, which ends when they are closed. */
+function open(): UpstreamPorts {
+  const front = new FfiFront({
+    threads: 1,
+    store: AnswerStore.create({ bytes: 1 << 20, clock: systemClock }),
+    metrics: Metrics.create({ threads: 2 }),
+    onQuery: () => {},
+    onCrash: (error) => {
+      throw error;
+    },
+  });
+  let ended: Promise<void> | undefined;
+  return {
+    open: (...args) => front.ports.open(...args),
+    close: () => {
+      ended ??= front.end();
+      return ended;
+    },
+  };
+}
+
+describe("with FFI", { skip: withoutFfi }, () => upstreamPortsContract("RelayedPorts", open));

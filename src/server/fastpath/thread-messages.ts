@@ -1,0 +1,55 @@
+/** What is posted to a fast-path thread: data only. */
+import type { RegionHandle } from "../../linux/shared-region.ts";
+import type { AnswerStoreHandle } from "../cache/region.ts";
+import type { MetricsHandle } from "../metrics/metrics.ts";
+import type { FastZone } from "./zone-table.ts";
+
+/** Given to the thread when it is made. */
+export interface ThreadStart {
+  /** Index of its page of counters. */
+  readonly thread: number;
+  readonly epollFd: number;
+  /** Readable when a `ListenerSet` was posted. */
+  readonly eventFd: number;
+  /** Writing end of the pipe that wakes the main thread. */
+  readonly wakeFd: number;
+  readonly control: SharedArrayBuffer;
+  readonly ring: RegionHandle;
+  readonly store: AnswerStoreHandle;
+  readonly metrics: MetricsHandle;
+  readonly segmentation: boolean;
+  readonly warmUp: WarmUpPlan;
+  /** The thread closes them. */
+  readonly warmUpSockets: WarmUpSockets;
+}
+
+/** What threads ask themselves to get warm; the answers are in the store. */
+export interface WarmUpPlan {
+  readonly partition: number;
+  /** Name in wire form that all queries are below. */
+  readonly zone: Uint8Array;
+  readonly queries: readonly Uint8Array[];
+}
+
+/** Descriptors of a thread's two ends. */
+export interface WarmUpSockets {
+  /** Bound. */
+  readonly serverFd: number;
+  /** Connected to the server. */
+  readonly clientFd: number;
+}
+
+/** One listening socket and the zones that it serves. */
+export interface FastListener {
+  /** 0 to 4095; epoll tag and id of relayed queries. */
+  readonly id: number;
+  readonly fd: number;
+  readonly wildcard: boolean;
+  readonly zones: readonly FastZone[];
+}
+
+/** All listeners, in place of those before. The thread posts the number back when it has taken them. */
+export interface ListenerSet {
+  readonly sequence: number;
+  readonly listeners: readonly FastListener[];
+}

@@ -1,0 +1,59 @@
+/**
+ * All UDP of the server as its main thread sees it: listening sockets with the fast path in front, the queries that it
+ * handed over, replies to those, and sockets toward upstreams.
+ *
+ * `ffi-front.ts` is the fast one, `dgram-front.ts` the one that runs anywhere.
+ */
+import type { UpstreamPorts } from "../upstream/upstream-ports.ts";
+import type { FastZone } from "./zone-table.ts";
+
+export interface UdpEndpoint {
+  /** Stays the same for the endpoint's life. */
+  readonly id: number;
+  readonly address: string;
+  /** The one that the kernel chose when 0 was asked for. */
+  readonly port: number;
+}
+
+export interface ServedEndpoint {
+  readonly endpoint: UdpEndpoint;
+  readonly zones: readonly FastZone[];
+}
+
+/**
+ * A query for the main thread. All is the callee's to keep.
+ *
+ * @param control packet info to give back with the reply; undefined when the socket has one address
+ */
+export type QueryListener = (
+  endpoint: number,
+  wire: Uint8Array,
+  sockaddr: Uint8Array,
+  control: Uint8Array | undefined,
+  receivedAtMs: number,
+) => void;
+
+export interface UdpFront {
+  /** For the log: how packets get in and out. */
+  readonly description: string;
+  readonly ports: UpstreamPorts;
+  /** Binds a socket that is not read yet. @throws BindError */
+  open(address: string, port: number): Promise<UdpEndpoint>;
+  /**
+   * Reads these endpoints and no others from now on. Resolves when that is so and every query that came by others has been
+   * handed over.
+   */
+  serve(endpoints: readonly ServedEndpoint[]): Promise<void>;
+  /** Sends the first `length` bytes of `message`, which are copied. */
+  reply(
+    endpoint: UdpEndpoint,
+    message: Uint8Array,
+    length: number,
+    sockaddr: Uint8Array,
+    control: Uint8Array | undefined,
+  ): void;
+  /** Of an endpoint that is not served. */
+  close(endpoint: UdpEndpoint): void;
+  /** Sends what is queued and closes everything. */
+  end(): Promise<void>;
+}

@@ -1,0 +1,65 @@
+/** A hosts file that is read again when it changes. */
+import { readFileSync, statSync } from "node:fs";
+import type { Log } from "../../../base/log.ts";
+import { HostMap, type HostsOptions, readHosts } from "./host-map.ts";
+
+export interface HostsFileOptions extends HostsOptions {
+  readonly path: string;
+  /** Pause between two looks at the file, milliseconds; 0: it is read once. */
+  readonly reloadMs: number;
+  readonly log: Log;
+  /** The file was read. @param modifiedMs its time of modification, Unix milliseconds */
+  readonly onRead: (map: HostMap, modifiedMs: number) => void;
+}
+
+export class HostsFile {
+  readonly #options: HostsFileOptions;
+  #map: HostMap;
+  #modifiedMs: number;
+  #bytes: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: HostsFileOptions) {
+    this.#options = options;
+    this.#map = new HostMap();
+    this.#modifiedMs = -1;
+    this.#bytes = -1;
+    this.#timer = undefined;
+  }
+
+  get map(): HostMap {
+    return this.#map;
+  }
+
+  /** Reads the file and begins to watch it. A file that is not there may come later. */
+  start(): void {
+    this.look();
+    const { reloadMs } = this.#options;
+    if (reloadMs <= 0) return;
+    this.#timer = setInterval(() => this.look(), Math.min(reloadMs, 2 ** 31 - 1));
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Reads the file if its time or its size is another. What cannot be read leaves what was read before. */
+  look(): void {
+    const { path, log, onRead } = this.#options;
+    let text: string;
+    try {
+      const { mtimeMs, size } = statSync(path);
+      if (mtimeMs === this.#modifiedMs && size === this.#bytes) return;
+      text = readFileSync(path, "utf8");
+      this.#modifiedMs = mtimeMs;
+      this.#bytes = size;
+    } catch {
+      // `setup` warned of it once.
+      return;
+    }
+    this.#map = readHosts(text, this.#options);
+    log.debug(`Parsed hosts file into ${this.#map.size} entries`);
+    onRead(this.#map, this.#modifiedMs);
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Connected UDP sockets toward upstreams: the seam between the exchange (who asks what, with which id) and the kernel.
+ *
+ * Two implementations under one contract test (`test/contract/upstream-ports.ts`): sockets made by FFI whose replies
+ * the fast-path thread reads in batches (`fastpath/relayed-ports.ts`), and `node:dgram`
+ * (`upstream/dgram-ports.ts`).
+ */
+
+/** Called for each datagram; `message` is only valid during the call. */
+export type ReplyListener = (port: UpstreamPort, message: Uint8Array) => void;
+/** Called when the kernel reports an error for a port (ICMP unreachable: ECONNREFUSED), as a positive errno. */
+export type PortErrorListener = (port: UpstreamPort, errno: number) => void;
+
+/** One socket with a random source port, connected to one upstream: the kernel drops what comes from elsewhere. */
+export interface UpstreamPort {
+  /** Queues one message; it leaves at the latest when the current turn of the event loop ends. The bytes are copied. */
+  send(message: Uint8Array): void;
+  close(): void;
+}
+
+export interface UpstreamPorts {
+  /**
+   * @param remote IP address and port
+   * @param sourceAddress IP to send from; undefined lets the kernel choose
+   * @throws BindError when the socket cannot be made
+   */
+  open(
+    remote: { readonly address: string; readonly port: number },
+    sourceAddress: string | undefined,
+    onReply: ReplyListener,
+    onError: PortErrorListener,
+  ): UpstreamPort;
+  /** Closes all that is open. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,222 @@
+/**
+ * One listening HTTP server for small GET endpoints: metrics, health, ready.
+ *
+ * It is open to whoever reaches the address, so everything is bounded: connections, header bytes, time for headers and
+ * requests, idle time, and what a slow reader may hold up. Bodies are never read.
+ */
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { type Readable, pipeline } from "node:stream";
+import { HttpBindError } from "./http-bind-error.ts";
+import { readListenAddress, type ListenAddress } from "./listen-address.ts";
+
+export const MAX_CONNECTIONS = 64;
+const MAX_HEADER_BYTES = 8192;
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 5_000;
+/** A connection on which nothing moves, a reader that does not read among them. */
+const STALLED_MS = 10_000;
+const CHECK_EVERY_MS = 1_000;
+const CLOSE_GRACE_MS = 1_000;
+
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD";
+  /** Without the query: `/metrics`. */
+  readonly path: string;
+  /** Behind the question mark; "" without one. */
+  readonly query: string;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly contentType: string;
+  /** A stream is sent as it comes; it is destroyed when the client goes away. */
+  readonly body: string | Uint8Array | Readable;
+  /** How long a stream may be silent before the connection counts as stalled, milliseconds; default 10 s. */
+  readonly silenceMs?: number;
+  /** `Content-Disposition`: what a browser should call the file that it saves. */
+  readonly fileName?: string;
+}
+
+export type HttpHandler = (request: HttpRequest) => HttpReply | Promise<HttpReply>;
+
+export interface HttpTimeouts {
+  readonly headersMs: number;
+  readonly requestMs: number;
+  readonly keepAliveMs: number;
+  /** How often the two for requests are looked at. */
+  readonly checkEveryMs: number;
+  /** How long closing waits for requests under way. */
+  readonly closeGraceMs: number;
+}
+
+const TIMEOUTS: HttpTimeouts = {
+  headersMs: HEADERS_TIMEOUT_MS,
+  requestMs: REQUEST_TIMEOUT_MS,
+  keepAliveMs: KEEP_ALIVE_MS,
+  checkEveryMs: CHECK_EVERY_MS,
+  closeGraceMs: CLOSE_GRACE_MS,
+};
+
+/** Plain text, as all small answers are. */
+export function textReply(status: number, body: string): HttpReply {
+  return { status, contentType: "text/plain; charset=utf-8", body };
+}
+
+export class HttpListener {
+  /** IP address that it listens on; `::` for all. */
+  readonly address: string;
+  readonly port: number;
+  readonly #server: Server;
+  readonly #closeGraceMs: number;
+
+  private constructor(server: Server, address: string, port: number, closeGraceMs: number) {
+    this.#server = server;
+    this.address = address;
+    this.port = port;
+    this.#closeGraceMs = closeGraceMs;
+  }
+
+  /**
+   * @param address as configured
+   * @param route gives the handler of a path, or undefined for none
+   * @param onDefect told what a handler threw; the client gets 500
+   * @throws HttpBindError when the address is no address, or cannot be bound
+   */
+  static async open(
+    address: string,
+    route: (path: string) => HttpHandler | undefined,
+    onDefect: (error: unknown) => void,
+    timeouts: HttpTimeouts = TIMEOUTS,
+  ): Promise<HttpListener> {
+    const wanted = readListenAddress(address);
+    if (typeof wanted === "string") throw new HttpBindError(address, { host: address, port: 0 }, new Error(wanted));
+    const serve = (request: IncomingMessage, response: ServerResponse): void =>
+      void answer(request, response, route, onDefect);
+    // Loaded when the first block asks for it: a server without admin HTTP is spared its memory.
+    const server = process.getBuiltinModule("node:http").createServer(
+      {
+        maxHeaderSize: MAX_HEADER_BYTES,
+        headersTimeout: timeouts.headersMs,
+        requestTimeout: timeouts.requestMs,
+        keepAliveTimeout: timeouts.keepAliveMs,
+        connectionsCheckingInterval: timeouts.checkEveryMs,
+        insecureHTTPParser: false,
+      },
+      serve,
+    );
+    // Without this, Node.js would invite the body that we do not read.
+    server.on("checkContinue", serve);
+    server.maxConnections = MAX_CONNECTIONS;
+    server.setTimeout(STALLED_MS);
+    const bound = await listen(server, address, wanted);
+    return new HttpListener(server, bound.address, bound.port, timeouts.closeGraceMs);
+  }
+
+  /** Stops listening at once; requests under way get a moment to end. Never rejects. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => void this.#server.close(() => resolve()));
+    const impatience = setTimeout(() => this.#server.closeAllConnections(), this.#closeGraceMs);
+    await closed;
+    clearTimeout(impatience);
+  }
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  route: (path: string) => HttpHandler | undefined,
+  onDefect: (error: unknown) => void,
+): Promise<void> {
+  const { method } = request;
+  const [path = "", query = ""] = targetOf(request.url ?? "");
+  const hasBody =
+    request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) !== 0;
+  // The connection cannot be used again with an unread body in front of the next request.
+  if (hasBody) response.setHeader("Connection", "close");
+  if (method !== "GET" && method !== "HEAD") {
+    response.setHeader("Allow", "GET, HEAD");
+    send(response, textReply(405, "Method Not Allowed\n"));
+  } else if (hasBody) {
+    send(response, textReply(413, "Content Too Large\n"));
+  } else {
+    const handle = route(path);
+    try {
+      send(response, handle === undefined ? textReply(404, "Not Found\n") : await handle({ method, path, query }));
+    } catch (error) {
+      onDefect(error);
+      if (!response.headersSent) send(response, textReply(500, "Internal Server Error\n"));
+    }
+  }
+}
+
+/** Path and query of a request target in origin or absolute form (RFC 9112 §3.2). */
+function targetOf(url: string): string[] {
+  const origin = url.startsWith("/") ? url : url.replace(/^https?:\/\/[^/?]*/i, "");
+  const mark = origin.indexOf("?");
+  return mark < 0 ? [origin] : [origin.slice(0, mark), origin.slice(mark + 1)];
+}
+
+function send(response: ServerResponse, reply: HttpReply): void {
+  if (reply.fileName !== undefined) {
+    response.setHeader("Content-Disposition", `attachment; filename="${reply.fileName}"`);
+  }
+  if (typeof reply.body !== "string" && !(reply.body instanceof Uint8Array)) {
+    sendStream(response, reply, reply.body);
+    return;
+  }
+  const body = typeof reply.body === "string" ? Buffer.from(reply.body) : reply.body;
+  response.writeHead(reply.status, {
+    "Content-Type": reply.contentType,
+    "Content-Length": body.length,
+    "X-Content-Type-Options": "nosniff",
+  });
+  // Node.js leaves the body out when the request was HEAD.
+  response.end(body);
+}
+
+function sendStream(response: ServerResponse, reply: HttpReply, body: Readable): void {
+  response.writeHead(reply.status, { "Content-Type": reply.contentType, "X-Content-Type-Options": "nosniff" });
+  if (response.req.method === "HEAD") {
+    body.destroy();
+    response.end();
+    return;
+  }
+  response.setTimeout(reply.silenceMs ?? STALLED_MS, () => response.destroy());
+  response.flushHeaders();
+  // Both ends are destroyed when one of them fails: the client then sees a body that ends too early.
+  pipeline(body, response, () => {});
+}
+
+async function listen(
+  server: Server,
+  address: string,
+  wanted: ListenAddress,
+): Promise<{ readonly address: string; readonly port: number }> {
+  // As Go does: IPv4 first. All addresses: Node.js takes both families when no host is given.
+  const hosts = wanted.host === "localhost" ? ["127.0.0.1", "::1"] : [wanted.host];
+  for (const [i, host] of hosts.entries()) {
+    try {
+      await listenOn(server, host, wanted.port);
+      break;
+    } catch (error) {
+      const absent = error instanceof Error && "code" in error && error.code === "EADDRNOTAVAIL";
+      if (!absent || i === hosts.length - 1) throw new HttpBindError(address, { host, port: wanted.port }, error);
+    }
+  }
+  // Such as EMFILE while accepting: the client sees a closed connection, and the server goes on.
+  server.on("error", () => {});
+  const bound = server.address();
+  if (bound === null || typeof bound === "string") throw new Error("a TCP server has an address");
+  return bound;
+}
+
+function listenOn(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(host === "" ? { port } : { port, host }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
