@@ -22,7 +22,7 @@ const waiter = new EpollWaiter(epoll);
 const sockets: number[] = [];
 for (let i = 0; i < SOCKETS; i++) {
   const fd = openConnected({ address: "127.0.0.1", port: request.port }, undefined);
-  addToEpoll(epoll, fd, fd, false);
+  addToEpoll(epoll, fd, fd);
   sockets.push(fd);
 }
 const wires = request.names.map((name) => queryFor(name, 1, { id: 0 }));

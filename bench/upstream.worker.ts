@@ -8,7 +8,7 @@ import { parseUpstreamWorkerData, STOP_AT, UDP_QUERIES_AT } from "./upstream-sha
 const { fd, shared } = parseUpstreamWorkerData(workerData);
 const batch = new DatagramBatch(false);
 const epoll = createEpoll();
-addToEpoll(epoll, fd, 0, false);
+addToEpoll(epoll, fd, 0);
 const waiter = new EpollWaiter(epoll);
 
 while (Atomics.load(shared, STOP_AT) === 0) {

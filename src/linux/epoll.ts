@@ -12,6 +12,7 @@ const EPOLL_CTL_DEL = 2;
 const EPOLL_CLOEXEC = 0x80000;
 const EPOLLIN = 1;
 const EPOLLEXCLUSIVE = 1 << 28;
+const EPOLLET = 1 << 31;
 const EVENT_WORDS = process.arch === "x64" ? 3 : 4;
 const TAG_WORD = process.arch === "x64" ? 1 : 2;
 const MAX_EVENTS = 64;
@@ -27,13 +28,17 @@ export function createEpoll(): EpollHandle {
   return { fd };
 }
 
-/**
- * @param tag given back by `EpollWaiter.tag`
- * @param exclusive wake one of several waiting threads (EPOLLEXCLUSIVE)
- */
-export function addToEpoll(epoll: EpollHandle, fd: number, tag: number, exclusive: boolean): void {
+export interface EpollOptions {
+  /** Wake one of several waiting threads (EPOLLEXCLUSIVE). */
+  readonly exclusive?: boolean;
+  /** Tell of each arrival once (EPOLLET). */
+  readonly edge?: boolean;
+}
+
+/** @param tag given back by `EpollWaiter.tag` */
+export function addToEpoll(epoll: EpollHandle, fd: number, tag: number, options: EpollOptions = {}): void {
   const event = new Int32Array(EVENT_WORDS);
-  event[0] = exclusive ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN;
+  event[0] = EPOLLIN | (options.exclusive === true ? EPOLLEXCLUSIVE : 0) | (options.edge === true ? EPOLLET : 0);
   event[TAG_WORD] = tag;
   const c = requireLibc();
   if (c.epoll_ctl(epoll.fd, EPOLL_CTL_ADD, fd, new Uint8Array(event.buffer)) !== 0) {

@@ -10,9 +10,11 @@ export function createEventFd(): number {
   return fd;
 }
 
-/** Makes the descriptor readable. */
+const ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
+
+/** Makes the descriptor readable; who waits for edges is woken each time. */
 export function signalEventFd(fd: number): void {
-  requireLibc().write(fd, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0), 8);
+  requireLibc().write(fd, ONE, 8);
 }
 
 /** Makes it unreadable again. */

@@ -31,6 +31,23 @@ export interface Libc {
   pipe2(fds: Uint8Array, flags: number): number;
   write(fd: number, bytes: Uint8Array, length: number): number;
   read(fd: number, bytes: Uint8Array, length: number): number;
+  socketpair(domain: number, type: number, protocol: number, fds: Uint8Array): number;
+  sendmsg(fd: number, message: number, flags: number): number;
+  recvmsg(fd: number, message: number, flags: number): number;
+  listen(fd: number, backlog: number): number;
+  /** The third argument, where there is one, as an integer. */
+  fcntl(fd: number, command: number, argument: number): number;
+  /** The second argument as an integer. */
+  prctl(option: number, argument: number): number;
+  /** The event loop of Node.js's main thread. */
+  uv_default_loop(): number;
+  uv_handle_size(type: number): number;
+  uv_poll_init(loop: number, handle: number, fd: number): number;
+  uv_poll_start(handle: number, events: number, callback: number): number;
+  uv_unref(handle: number): void;
+  uv_close(handle: number, callback: number): void;
+  /** Address of a function; 0 when there is none of that name. */
+  dlsym(library: number, name: string): number;
   /** glibc only. */
   malloc_trim?(pad: number): number;
   /** errno of the call just made in this thread. */
@@ -60,6 +77,23 @@ const PROTOTYPES = {
   pipe2: "int pipe2(uint8_t *fds, int flags)",
   write: "intptr_t write(int fd, const uint8_t *bytes, size_t length)",
   read: "intptr_t read(int fd, uint8_t *bytes, size_t length)",
+  socketpair: "int socketpair(int domain, int type, int protocol, uint8_t *fds)",
+  sendmsg: "intptr_t sendmsg(int fd, intptr_t message, int flags)",
+  recvmsg: "intptr_t recvmsg(int fd, intptr_t message, int flags)",
+  listen: "int listen(int fd, int backlog)",
+  fcntl: "int fcntl(int fd, int command, int argument)",
+  prctl: "int prctl(int option, uint64_t argument)",
+} as const;
+
+/** Of libuv (http://docs.libuv.org/en/v1.x/poll.html): a part of the `node` program, which exports it for addons. */
+const UV_PROTOTYPES = {
+  uv_default_loop: "intptr_t uv_default_loop()",
+  uv_handle_size: "size_t uv_handle_size(int type)",
+  uv_poll_init: "int uv_poll_init(intptr_t loop, intptr_t handle, int fd)",
+  uv_poll_start: "int uv_poll_start(intptr_t handle, int events, intptr_t callback)",
+  uv_unref: "void uv_unref(intptr_t handle)",
+  uv_close: "void uv_close(intptr_t handle, intptr_t callback)",
+  dlsym: "intptr_t dlsym(intptr_t library, const char *name)",
 } as const;
 
 let loaded: Libc | null | undefined;
@@ -93,6 +127,8 @@ function load(): Libc | null {
       const library = koffi.load(soname);
       const functions: Record<string, unknown> = {};
       for (const [name, prototype] of Object.entries(PROTOTYPES)) functions[name] = library.func(prototype);
+      const program = koffi.load(null);
+      for (const [name, prototype] of Object.entries(UV_PROTOTYPES)) functions[name] = program.func(prototype);
       try {
         functions["malloc_trim"] = library.func("int malloc_trim(size_t pad)");
       } catch {

@@ -1,19 +1,18 @@
 /**
  * The fast-path threads as the main thread sees them: started, given listeners, drained, stopped.
  */
-import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 import { workerUrl } from "../../base/worker-url.ts";
 import { addToEpoll, createEpoll, type EpollHandle, removeFromEpoll } from "../../linux/epoll.ts";
 import { createEventFd, signalEventFd } from "../../linux/event-fd.ts";
 import { closeFd } from "../../linux/fd.ts";
-import { createPipe, type Pipe } from "../../linux/pipe.ts";
+import type { LoopWatch } from "../../linux/loop-watch.ts";
 import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
 import type { AnswerStoreHandle } from "../cache/region.ts";
 import type { MetricsHandle } from "../metrics/metrics.ts";
 import { openWarmUpSockets } from "./plant-warm-up.ts";
 import { RelayReader, RING_REGION_BYTES } from "./relay-ring.ts";
-import { BEAT_WORD, CONTROL_BYTES, STOP_WORD, TAG_MESSAGE, WOKEN_WORD } from "./thread-control.ts";
+import { CONTROL_BYTES, STOP_WORD, TAG_MESSAGE, WOKEN_WORD } from "./thread-control.ts";
 import type { FastListener, ListenerSet, ThreadStart, WarmUpPlan } from "./thread-messages.ts";
 
 /** Records taken in one turn of the event loop, so that timers and TCP get theirs. */
@@ -28,22 +27,21 @@ export interface FastPathThreadsOptions {
   readonly metrics: MetricsHandle;
   readonly segmentation: boolean;
   readonly warmUp: WarmUpPlan;
-  /** Called for each record with the reader standing on it. Must not throw. @param thread index of the thread */
-  readonly onRecord: (thread: number, record: RelayReader) => void;
+  /** Of the main thread's loop. */
+  readonly watch: LoopWatch;
+  /** Called for each relayed query with the reader standing on it. Must not throw. */
+  readonly onQuery: (record: RelayReader) => void;
   /** A thread ended by itself: a defect. */
   readonly onCrash: (error: unknown) => void;
 }
 
-/** One thread and what it shares with the main thread. */
-export interface FastPathThread {
+interface RunningThread {
   readonly epoll: EpollHandle;
   readonly control: Int32Array;
-}
-
-interface RunningThread extends FastPathThread {
   readonly worker: Worker;
   readonly eventFd: number;
-  readonly wake: Pipe;
+  /** eventfd that the thread wakes the main thread by. */
+  readonly wakeFd: number;
   readonly ring: SharedRegion;
   readonly records: RelayReader;
   readonly exited: Promise<void>;
@@ -51,26 +49,22 @@ interface RunningThread extends FastPathThread {
 
 export class FastPathThreads {
   readonly #threads: RunningThread[];
-  readonly #onRecord: (thread: number, record: RelayReader) => void;
-  /** Reading ends of the wake pipes. */
-  readonly #wakeups: readonly Socket[];
+  readonly #onQuery: (record: RelayReader) => void;
+  readonly #watch: LoopWatch;
   readonly #waiters: Map<number, () => void>;
   #listeners: readonly FastListener[];
   #sequence: number;
   #stopping: boolean;
 
   constructor(options: FastPathThreadsOptions) {
-    this.#onRecord = options.onRecord;
+    this.#onQuery = options.onQuery;
+    this.#watch = options.watch;
     this.#waiters = new Map();
     this.#listeners = [];
     this.#sequence = 0;
     this.#stopping = false;
     this.#threads = Array.from({ length: options.threads }, (_, i) => this.#start(options, i));
-    this.#wakeups = this.#threads.map((thread, index) => this.#watch(index, thread));
-  }
-
-  get threads(): readonly FastPathThread[] {
-    return this.#threads;
+    for (const thread of this.#threads) this.#drainWhenWoken(thread);
   }
 
   /** Makes `listeners` the ones that are served, in place of those before. Resolves when every thread has taken them. */
@@ -87,7 +81,9 @@ export class FastPathThreads {
       await done;
       for (const listener of listeners) {
         // The id is the tag, and it stays with the descriptor over reloads.
-        if (!known.has(listener.fd)) addToEpoll(thread.epoll, listener.fd, listener.id, this.#threads.length > 1);
+        if (!known.has(listener.fd)) {
+          addToEpoll(thread.epoll, listener.fd, listener.id, { exclusive: this.#threads.length > 1 });
+        }
       }
       for (const fd of known) if (!wanted.has(fd)) removeFromEpoll(thread.epoll, fd);
     });
@@ -106,20 +102,18 @@ export class FastPathThreads {
     }
     await Promise.all(this.#threads.map((thread) => thread.exited));
     this.#drainAll();
-    for (const socket of this.#wakeups) socket.destroy();
   }
 
   #drainAll(): void {
-    for (const [index, thread] of this.#threads.entries()) {
-      while (thread.records.next()) this.#onRecord(index, thread.records);
-    }
+    for (const thread of this.#threads) while (thread.records.next()) this.#onQuery(thread.records);
   }
 
   /** After `stop`, when no record is looked at any more. */
   close(): void {
     for (const thread of this.#threads) {
       closeFd(thread.eventFd);
-      closeFd(thread.wake.writeFd);
+      this.#watch.remove(thread.wakeFd);
+      closeFd(thread.wakeFd);
       closeFd(thread.epoll.fd);
     }
   }
@@ -127,15 +121,15 @@ export class FastPathThreads {
   #start(options: FastPathThreadsOptions, index: number): RunningThread {
     const epoll = createEpoll();
     const eventFd = createEventFd();
-    addToEpoll(epoll, eventFd, TAG_MESSAGE, false);
-    const wake = createPipe();
+    addToEpoll(epoll, eventFd, TAG_MESSAGE);
+    const wakeFd = createEventFd();
     const control = new SharedArrayBuffer(CONTROL_BYTES);
     const ring = createRegion("nodens-relay", RING_REGION_BYTES);
     const start: ThreadStart = {
       thread: options.firstPage + index,
       epollFd: epoll.fd,
       eventFd,
-      wakeFd: wake.writeFd,
+      wakeFd,
       control,
       ring: ring.handle,
       store: options.store,
@@ -166,7 +160,7 @@ export class FastPathThreads {
       worker,
       epoll,
       eventFd,
-      wake,
+      wakeFd,
       control: new Int32Array(control),
       ring,
       records: new RelayReader(ring.buffer),
@@ -174,8 +168,8 @@ export class FastPathThreads {
     };
   }
 
-  /** Drains a thread's ring whenever the thread says that there is something. @returns the reading end of its wake pipe */
-  #watch(index: number, thread: RunningThread): Socket {
+  /** Drains a thread's ring whenever the thread says that there is something. */
+  #drainWhenWoken(thread: RunningThread): void {
     let again = false;
     const drain = (): void => {
       again = false;
@@ -183,25 +177,14 @@ export class FastPathThreads {
       Atomics.store(thread.control, WOKEN_WORD, 0);
       for (let left = RECORDS_PER_TURN; left > 0; left--) {
         if (!thread.records.next()) return;
-        this.#onRecord(index, thread.records);
+        this.#onQuery(thread.records);
       }
       again = true;
       setImmediate(drain);
     };
-    const onWake = (): boolean => {
+    const onWake = (): void => {
       if (!again) drain();
-      return true;
     };
-    return new Socket({
-      fd: thread.wake.readFd,
-      readable: true,
-      writable: false,
-      onread: { buffer: new Uint8Array(64), callback: onWake },
-    });
+    this.#watch.add(thread.wakeFd, onWake, true);
   }
-}
-
-/** Turns of a thread's loop so far: two more mean that it holds no descriptor from before. */
-export function beatsOf(thread: FastPathThread): number {
-  return Atomics.load(thread.control, BEAT_WORD);
 }

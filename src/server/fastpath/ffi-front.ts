@@ -1,14 +1,15 @@
 /** `UdpFront` with threads that receive and send in batches through FFI. */
+import { LoopWatch } from "../../linux/loop-watch.ts";
 import { SendBatch } from "../../linux/send-batch.ts";
 import { openListener, socketDrops, supportsSegmentation, type UdpSocket } from "../../linux/udp-socket.ts";
 import type { AnswerStore } from "../cache/answer-store.ts";
-import { DROP_KERNEL_QUEUE, DROPS_AT } from "../metrics/fastpath-counters.ts";
+import { addTo, DROP_KERNEL_QUEUE, DROPS_AT, UPSTREAM_DATAGRAMS_AT } from "../metrics/fastpath-counters.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { UpstreamPorts } from "../upstream/upstream-ports.ts";
+import { BatchPorts } from "./batch-ports.ts";
 import { FastPathThreads } from "./fast-path-threads.ts";
 import { plantWarmUp } from "./plant-warm-up.ts";
-import { KIND_PORT_ERROR, KIND_QUERY, KIND_REPLY, type RelayReader } from "./relay-ring.ts";
-import { RelayedPorts } from "./relayed-ports.ts";
+import type { RelayReader } from "./relay-ring.ts";
 import type { FastListener } from "./thread-messages.ts";
 import type { QueryListener, ServedEndpoint, UdpEndpoint, UdpFront } from "./udp-front.ts";
 
@@ -24,13 +25,15 @@ interface FfiEndpoint extends UdpEndpoint {
   readonly socket: UdpSocket;
 }
 
+/** The main thread's page of counters. */
+const MAIN_PAGE = 0;
+
 export class FfiFront implements UdpFront {
   readonly description: string;
   readonly ports: UpstreamPorts;
   readonly #threads: FastPathThreads;
-  readonly #relayed: RelayedPorts;
   readonly #replies: SendBatch;
-  readonly #queries: SendBatch;
+  readonly #watch: LoopWatch;
   readonly #onQuery: QueryListener;
   readonly #endpoints: Map<number, FfiEndpoint>;
   readonly #metrics: Metrics;
@@ -45,7 +48,7 @@ export class FfiFront implements UdpFront {
     this.#onQuery = options.onQuery;
     this.#metrics = options.metrics;
     this.#replies = new SendBatch();
-    this.#queries = new SendBatch((fd, errno) => this.#relayed.sendFailed(fd, errno));
+    this.#watch = new LoopWatch();
     this.#endpoints = new Map();
     this.#pastDrops = 0;
     this.#nextId = 0;
@@ -60,11 +63,13 @@ export class FfiFront implements UdpFront {
       metrics: options.metrics.handle,
       segmentation,
       warmUp: plantWarmUp(options.store),
-      onRecord: (thread, record) => this.#take(thread, record),
+      watch: this.#watch,
+      onQuery: (record) => this.#take(record),
       onCrash: options.onCrash,
     });
-    this.#relayed = new RelayedPorts(this.#threads.threads, this.#queries);
-    this.ports = this.#relayed;
+    const { fastpath } = options.metrics;
+    const page = fastpath.pageAt(MAIN_PAGE);
+    this.ports = new BatchPorts(this.#watch, (count) => addTo(fastpath.floats, page + UPSTREAM_DATAGRAMS_AT, count));
     this.#stopCounting = options.metrics.beforeScrape(() => this.#countDrops());
   }
 
@@ -122,17 +127,11 @@ export class FfiFront implements UdpFront {
     for (const endpoint of this.#endpoints.values()) endpoint.socket.close();
     this.#endpoints.clear();
     this.#threads.close();
+    this.#watch.close();
   }
 
-  #take(thread: number, record: RelayReader): void {
-    if (record.kind === KIND_QUERY) {
-      this.#onQuery(record.id, record.payload(), record.sockaddr(), record.control(), record.receivedAtMs);
-    } else if (record.kind === KIND_REPLY) {
-      const { payloadAt } = record;
-      this.#relayed.deliver(thread, record.id, record.bytes.subarray(payloadAt, payloadAt + record.length), 0);
-    } else if (record.kind === KIND_PORT_ERROR) {
-      this.#relayed.deliver(thread, record.id, undefined, record.length);
-    }
+  #take(record: RelayReader): void {
+    this.#onQuery(record.id, record.payload(), record.sockaddr(), record.control(), record.receivedAtMs);
   }
 
   #own(endpoint: UdpEndpoint): FfiEndpoint {
@@ -152,6 +151,6 @@ export class FfiFront implements UdpFront {
     let drops = this.#pastDrops;
     for (const { socket } of this.#endpoints.values()) drops += socketDrops(socket.fd);
     const { fastpath } = this.#metrics;
-    fastpath.floats[fastpath.pageAt(0) + DROPS_AT + DROP_KERNEL_QUEUE] = drops;
+    fastpath.floats[fastpath.pageAt(MAIN_PAGE) + DROPS_AT + DROP_KERNEL_QUEUE] = drops;
   }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { KIND_QUERY, KIND_REPLY, RelayReader, RelayWriter, RING_BYTES, RING_REGION_BYTES } from "./relay-ring.ts";
+import { KIND_QUERY, RelayReader, RelayWriter, RING_BYTES, RING_REGION_BYTES } from "./relay-ring.ts";
 
 function ring(): { writer: RelayWriter; reader: RelayReader } {
   const buffer = new SharedArrayBuffer(RING_REGION_BYTES);
@@ -53,7 +53,7 @@ describe("relay ring", () => {
       [...(reader.control() ?? [])],
       Array.from({ length: 32 }, (_, i) => 40 + i),
     );
-    writer.push(KIND_REPLY, 1, 0, memory(new Uint8Array(0)), 100, 0, -1, 0, 0);
+    writer.push(KIND_QUERY, 1, 0, memory(new Uint8Array(0)), 100, 0, -1, 0, 0);
     assert.equal(reader.next(), true);
     assert.equal(reader.control(), undefined);
   });

@@ -15,11 +15,6 @@
 export const KIND_SKIP = 0;
 /** A client's query; id is the listener. */
 export const KIND_QUERY = 1;
-/** A datagram on a connected upstream socket; id is the port's token. */
-export const KIND_REPLY = 2;
-/** The kernel reported an error on an upstream socket; id is the token, length the errno. */
-export const KIND_PORT_ERROR = 3;
-
 export const RECORD_HEADER_BYTES = 96;
 const HEAD_WORD = 0;
 const TAIL_WORD = 16;

@@ -11,7 +11,7 @@ export interface ThreadStart {
   readonly epollFd: number;
   /** Readable when a `ListenerSet` was posted. */
   readonly eventFd: number;
-  /** Writing end of the pipe that wakes the main thread. */
+  /** eventfd that wakes the main thread. */
   readonly wakeFd: number;
   readonly control: SharedArrayBuffer;
   readonly ring: RegionHandle;

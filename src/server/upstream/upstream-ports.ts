@@ -1,8 +1,8 @@
 /**
  * Connected UDP sockets toward upstreams: the seam between the exchange (who asks what, with which id) and the kernel.
  *
- * Two implementations under one contract test (`test/contract/upstream-ports.ts`): sockets made by FFI whose replies
- * the fast-path thread reads in batches (`fastpath/relayed-ports.ts`), and `node:dgram`
+ * Two implementations under one contract test (`test/contract/upstream-ports.ts`): sockets made by FFI that
+ * are read and written in batches (`fastpath/batch-ports.ts`), and `node:dgram`
  * (`upstream/dgram-ports.ts`).
  */
 

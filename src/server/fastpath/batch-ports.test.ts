@@ -7,7 +7,6 @@ import { Metrics } from "../metrics/metrics.ts";
 import type { UpstreamPorts } from "../upstream/upstream-ports.ts";
 import { FfiFront } from "./ffi-front.ts";
 
-/** With a fast-path thread of their own, which ends when they are closed. */
 function open(): UpstreamPorts {
   const front = new FfiFront({
     threads: 1,
@@ -28,4 +27,4 @@ function open(): UpstreamPorts {
   };
 }
 
-describe("with FFI", { skip: withoutFfi }, () => upstreamPortsContract("RelayedPorts", open));
+describe("with FFI", { skip: withoutFfi }, () => upstreamPortsContract("BatchPorts", open));
