@@ -75,7 +75,7 @@ export class BatchPorts implements UpstreamPorts {
     this.#sends.commit(message.length, undefined, undefined);
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    setImmediate(() => {
+    process.nextTick(() => {
       this.#flushScheduled = false;
       this.#sends.flush();
     });

@@ -1,7 +1,14 @@
 /** `UdpFront` with threads that receive and send in batches through FFI. */
+import { closeFd } from "../../linux/fd.ts";
 import { LoopWatch } from "../../linux/loop-watch.ts";
 import { SendBatch } from "../../linux/send-batch.ts";
-import { openListener, socketDrops, supportsSegmentation, type UdpSocket } from "../../linux/udp-socket.ts";
+import {
+  adoptListener,
+  openListener,
+  socketDrops,
+  supportsSegmentation,
+  type UdpSocket,
+} from "../../linux/udp-socket.ts";
 import type { AnswerStore } from "../cache/answer-store.ts";
 import { addTo, DROP_KERNEL_QUEUE, DROPS_AT, UPSTREAM_DATAGRAMS_AT } from "../metrics/fastpath-counters.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -11,7 +18,7 @@ import { FastPathThreads } from "./fast-path-threads.ts";
 import { plantWarmUp } from "./plant-warm-up.ts";
 import type { RelayReader } from "./relay-ring.ts";
 import type { FastListener } from "./thread-messages.ts";
-import type { QueryListener, ServedEndpoint, UdpEndpoint, UdpFront } from "./udp-front.ts";
+import type { KeptEndpoint, QueryListener, ServedEndpoint, UdpEndpoint, UdpFront } from "./udp-front.ts";
 
 export interface FfiFrontOptions {
   readonly threads: number;
@@ -74,9 +81,13 @@ export class FfiFront implements UdpFront {
   }
 
   // Async although nothing is awaited: a failure to bind is a rejection.
-  async open(address: string, port: number): Promise<UdpEndpoint> {
-    const socket = openListener(address, port);
-    const endpoint: FfiEndpoint = { id: this.#freeId(), address, port: socket.port, socket };
+  async open(address: string, port: number, kept?: KeptEndpoint): Promise<UdpEndpoint> {
+    const adopted = kept === undefined ? undefined : adoptListener(kept.fd, address, port);
+    if (kept !== undefined && adopted === undefined) closeFd(kept.fd);
+    const socket = adopted ?? openListener(address, port);
+    const { fd, wildcard } = socket;
+    const id = kept === undefined || this.#endpoints.has(kept.id) ? this.#freeId() : kept.id;
+    const endpoint: FfiEndpoint = { id, address, port: socket.port, shared: { fd, wildcard }, socket };
     this.#endpoints.set(endpoint.id, endpoint);
     return endpoint;
   }
@@ -105,7 +116,7 @@ export class FfiFront implements UdpFront {
     batch.commit(length, sockaddr, control);
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    setImmediate(() => {
+    process.nextTick(() => {
       this.#flushScheduled = false;
       batch.flush();
     });

@@ -21,7 +21,7 @@ export class EndOfTurn {
 
   /** The caller sees to it that a task is added once a turn. */
   add(task: TurnTask): void {
-    if (this.#tasks.length === 0) setImmediate(this.#run);
+    if (this.#tasks.length === 0) process.nextTick(this.#run);
     this.#tasks.push(task);
   }
 }
