@@ -20,20 +20,51 @@ const args = process.argv.slice(2);
  * 10 MiB more and costs a third more CPU per miss (`npm run bench -- misses`, `memory`).
  */
 const SERVER_FLAGS = ["--max-semi-space-size=4", "--no-parallel-scavenge"];
-const SERVER_ENVIRONMENT = { MALLOC_ARENA_MAX: "1" };
-const unflagged = SERVER_FLAGS.some((flag) => !process.execArgv.includes(flag));
+/** A keeper waits for its server to die, in as little memory as Node.js can do with. */
+const KEEPER_FLAGS = ["--max-semi-space-size=1", "--no-parallel-scavenge", "--v8-pool-size=1", "--single-threaded-gc"];
+const ENVIRONMENT = { MALLOC_ARENA_MAX: "1" };
 
-if (majorOf(process.version) >= NEEDED_MAJOR && args[0] === "serve" && unflagged && process.execve !== undefined) {
-  const flags = [...SERVER_FLAGS, ...process.execArgv.filter((flag) => !SERVER_FLAGS.includes(flag))];
-  process.execve(process.execPath, [process.execPath, ...flags, self, ...args], {
-    ...SERVER_ENVIRONMENT,
+const current = majorOf(process.version) >= NEEDED_MAJOR;
+const serves = current && args[0] === "serve" && process.execve !== undefined;
+/** Set by the keeper, which gives its server the right flags. */
+const isKept = process.env.NODENS_KEEPER_FD !== undefined;
+const aside = ["--no-keeper", "--help", "-h"];
+const keeps =
+  process.platform === "linux" && process.env.NODENS_NO_FFI !== "1" && !args.some((arg) => aside.includes(arg));
+const own = [...SERVER_FLAGS, ...KEEPER_FLAGS];
+const userFlags = process.execArgv.filter((flag) => !own.includes(flag));
+
+/** Goes on as a Node.js with these flags, in this process. */
+function becomeFlagged(flags, words) {
+  process.execve(process.execPath, [process.execPath, ...flags, ...userFlags, self, ...words], {
+    ...ENVIRONMENT,
     ...process.env,
   });
-} else if (majorOf(process.version) >= NEEDED_MAJOR) {
-  const source = new URL("../src/cli/main.ts", import.meta.url);
-  const compiled = new URL("../dist/nodens/main.js", import.meta.url);
-  const entry = existsSync(source) && process.env.NODENS_DIST !== "1" ? source : compiled;
-  const { main } = await import(entry.href);
+}
+
+/** URL of a module of ours, from the sources or compiled. */
+function moduleUrl(source, compiled) {
+  const url = new URL(`../src/${source}`, import.meta.url);
+  return existsSync(url) && process.env.NODENS_DIST !== "1"
+    ? url
+    : new URL(`../dist/nodens/${compiled}`, import.meta.url);
+}
+
+if (serves && !isKept) {
+  const flags = keeps ? KEEPER_FLAGS : SERVER_FLAGS;
+  if (flags.some((flag) => !process.execArgv.includes(flag))) becomeFlagged(flags, args);
+  if (keeps) {
+    const { canKeep, runKeeper } = await import(moduleUrl("server/keeper/keeper.ts", "keeper.js").href);
+    if (canKeep()) {
+      const command = [process.execPath, ...SERVER_FLAGS, ...userFlags, self, ...args];
+      process.exit(await runKeeper({ command, environment: { ...ENVIRONMENT, ...process.env } }));
+    }
+    becomeFlagged(SERVER_FLAGS, [...args, "--no-keeper"]);
+  }
+}
+
+if (current) {
+  const { main } = await import(moduleUrl("cli/main.ts", "main.js").href);
   const code = await main(args);
   // Left to end by itself, Node.js would take the signal handlers away first, and a Ctrl-C that comes twice (from the
   // terminal, and passed on by npm) would then end a server that has stopped in good order with 130.

@@ -2,8 +2,8 @@
  * `npm run build`: what the published package runs, in `dist/`.
  *
  * - `dist/src/`: every module compiled, declarations included, for programs that import parts of Nodens (`exports`).
- * - `dist/nodens/`: the command bundled into one file, and the fast-path thread into another: Node.js then starts in
- *   half the time, and comments and unused exports take no memory. Packages that are used rarely stay outside of it,
+ * - `dist/nodens/`: the command bundled into one file, its keeper and each of their threads into others: Node.js then
+ *   starts in half the time, and comments and unused exports take no memory. Packages that are used rarely stay outside of it,
  *   koffi because it is native.
  *
  * Development needs no build; the published package does, because Node.js takes no types off under `node_modules`.
@@ -23,7 +23,12 @@ if (tsc.status === 0) {
   await build({
     absWorkingDir: root,
     // Workers are found beside the module that starts them.
-    entryPoints: { main: "src/cli/main.ts", "fastpath.worker": "src/server/fastpath/fastpath.worker.ts" },
+    entryPoints: {
+      main: "src/cli/main.ts",
+      "fastpath.worker": "src/server/fastpath/fastpath.worker.ts",
+      keeper: "src/server/keeper/keeper.ts",
+      "standby.worker": "src/server/keeper/standby.worker.ts",
+    },
     outdir: "dist/nodens",
     bundle: true,
     minify: true,

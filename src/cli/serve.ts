@@ -9,6 +9,7 @@ import { directiveStatus } from "../server/chain/plugin-order.ts";
 import { loadCorefile, systemSources } from "../server/corefile/load.ts";
 import { parseCorefile } from "../server/corefile/parse.ts";
 import type { Corefile } from "../server/corefile/tree.ts";
+import { KeeperLink } from "../server/daemon/keeper-link.ts";
 import type { ListenOverride } from "../server/daemon/listener-plan.ts";
 import { builtDirectives } from "../server/daemon/plugin-table.ts";
 import { Server } from "../server/daemon/server.ts";
@@ -28,6 +29,8 @@ interface ServeFlags {
   readonly tcpConnections: number;
   readonly tcpConnectionsPerClient: number;
   readonly quiet?: boolean;
+  /** Seen by the launcher (`bin/nodens.js`), which starts a keeper or not. */
+  readonly keeper: boolean;
 }
 
 /** A worker thread more pays off only when the kernel has cores left for the clients. */
@@ -66,6 +69,7 @@ export function serveCommand(exit: (code: number) => void): Command {
     .option("--tcp-connections <n>", "TCP connections of clients in all", integer(1, 65_536), 1024)
     .option("--tcp-connections-per-client <n>", "TCP connections of one client address", integer(1, 65_536), 64)
     .option("--quiet", "do not log what is served at start")
+    .option("--no-keeper", "serve in this process alone, which is then not started again when it dies (on Linux)")
     .exitOverride()
     .action(async (flags: ServeFlags) => exit(await serve(flags)));
 }
@@ -75,6 +79,7 @@ async function serve(flags: ServeFlags): Promise<number> {
   const ended = Promise.withResolvers<number>();
   const server = await Server.start({
     log,
+    keeper: KeeperLink.open(process.env, log),
     load: corefileLoader(flags, (message) => log.warning(message)),
     defaultPort: flags.port,
     listen: flags.listen,

@@ -14,12 +14,15 @@ import {
 import { BindError } from "../base/bind-error.ts";
 import { errnoName } from "./errno.ts";
 import { type Libc, requireLibc } from "./libc.ts";
-import { networkInterfaceIndex } from "./network-interface.ts";
+import { scopeId } from "./network-interface.ts";
 
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_DGRAM_CLOEXEC_NONBLOCK = 2 | 0x80000 | 0x800;
 const SOL_SOCKET = 1;
+const SO_TYPE = 3;
+const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
 const SO_RCVBUF = 8;
 const SO_SNDBUF = 7;
 const SO_RCVBUFFORCE = 33;
@@ -80,6 +83,32 @@ export function openListener(address: string, port: number): UdpSocket {
 }
 
 /**
+ * The listening socket behind a descriptor that came from another process, which opened it with `openListener`.
+ *
+ * @param address as it was given there
+ * @param port the one that it must have; 0: any
+ * @returns undefined when it is no such socket; `fd` is then still open
+ */
+export function adoptListener(fd: number, address: string, port: number): UdpSocket | undefined {
+  const c = requireLibc();
+  const bound = boundSocket(fd);
+  if (bound?.type !== "udp" || (port !== 0 && bound.port !== port)) return undefined;
+  return { fd, address, port: bound.port, wildcard: isWildcard(address), close: () => void c.close(fd) };
+}
+
+/** What kind of socket a descriptor is, and its own port; undefined when it is neither UDP nor TCP. */
+export function boundSocket(fd: number): { readonly type: "udp" | "tcp"; readonly port: number } | undefined {
+  const c = requireLibc();
+  const type = new Int32Array(1);
+  const out = new Uint8Array(type.buffer);
+  if (c.getsockopt(fd, SOL_SOCKET, SO_TYPE, out, Uint8Array.of(4, 0, 0, 0)) !== 0) return undefined;
+  const { address, port } = localAddress(c, fd);
+  if (address === "") return undefined;
+  if (type[0] === SOCK_DGRAM) return { type: "udp", port };
+  return type[0] === SOCK_STREAM ? { type: "tcp", port } : undefined;
+}
+
+/**
  * A socket connected to one remote, from a port of the kernel's random choice (udp_lib_get_port draws from the
  * CSPRNG).
  *
@@ -130,12 +159,6 @@ function bindOrClose(c: Libc, fd: number, address: string, port: number): void {
 
 function bindFailure(address: string, port: number, errno: number): BindError {
   return new BindError(address, port, new Error(`${errnoName(errno)} on udp ${formatSocketAddress(address, port)}`));
-}
-
-function scopeId(address: string): number {
-  const scope = address.split("%", 2)[1];
-  if (scope === undefined) return 0;
-  return /^\d+$/.test(scope) ? Number(scope) : networkInterfaceIndex(scope);
 }
 
 function localAddress(c: Libc, fd: number): SocketAddress {

@@ -5,14 +5,21 @@
 import type { SocketAddress } from "../../base/address.ts";
 import { BindError } from "../../base/bind-error.ts";
 import type { Clock } from "../../base/clock.ts";
-import type { UdpEndpoint, UdpFront } from "../fastpath/udp-front.ts";
+import { boundSocket } from "../../linux/udp-socket.ts";
+import { openTcpListener } from "../../linux/tcp-socket.ts";
+import type { KeptEndpoint, UdpEndpoint, UdpFront } from "../fastpath/udp-front.ts";
+import { type SocketKind, socketName } from "../keeper/names.ts";
+import type { StandbyListener } from "../keeper/standby-plan.ts";
 import type { StreamTimeouts } from "../chain/stream-settings.ts";
 import type { ListenerLimits, TcpListener, TcpService } from "../stream/tcp-service.ts";
 import { type Dispatcher, Route } from "./dispatcher.ts";
+import type { KeeperLink, KeptItem } from "./keeper-link.ts";
 import type { ListenScheme, PlannedListener } from "./listener-plan.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 
 const PORT_CHOICES = 10;
+/** Connections that may wait to be accepted, on a socket that is kept. */
+const BACKLOG = 1024;
 
 interface OpenListener {
   readonly key: string;
@@ -20,6 +27,8 @@ interface OpenListener {
   /** Undefined for TLS. */
   readonly udp: UdpEndpoint | undefined;
   readonly tcp: TcpListener;
+  /** To be kept; none without a keeper. */
+  readonly sockets: readonly KeptItem[];
   route: Route;
 }
 
@@ -33,6 +42,8 @@ export interface ListenersParts {
   readonly dispatcher: Dispatcher;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  /** Sockets are taken from it where it has them. */
+  readonly keeper?: KeeperLink | undefined;
 }
 
 /** Sockets opened for a configuration that is not in use yet. */
@@ -56,6 +67,20 @@ export class Listeners {
   /** Addresses that are served, with the ports that the kernel chose. */
   get addresses(): readonly ListeningAddress[] {
     return [...this.#open.values()].map(({ scheme, tcp }) => ({ scheme, address: tcp.address, port: tcp.port }));
+  }
+
+  /** Sockets that are served, for the server that comes after this one. */
+  get sockets(): readonly KeptItem[] {
+    return [...this.#open.values()].flatMap(({ sockets }) => sockets);
+  }
+
+  /** Those that a standby can serve, with their zones. */
+  get standby(): readonly StandbyListener[] {
+    return [...this.#open.values()].flatMap(({ udp, sockets, route }): StandbyListener[] => {
+      const socket = sockets.find(({ fd }) => fd === udp?.shared?.fd);
+      if (udp?.shared === undefined || socket === undefined) return [];
+      return [{ id: udp.id, socket: socket.name, wildcard: udp.shared.wildcard, zones: route.zones }];
+    });
   }
 
   /**
@@ -136,7 +161,8 @@ export class Listeners {
   /** @throws BindError; nothing is left open then */
   async #tryToOpen(plan: PlannedListener): Promise<OpenListener> {
     const { front, tcp, dispatcher, clock } = this.#parts;
-    const udp = plan.scheme === "tls" ? undefined : await front.open(plan.address, plan.port);
+    const kept = this.#takeKept(plan);
+    const udp = plan.scheme === "tls" ? undefined : await front.open(plan.address, plan.port, endpointOf(kept.udp));
     let route = new Route(plan, this.#parts.metrics);
     const answer = async (
       message: Uint8Array,
@@ -150,9 +176,13 @@ export class Listeners {
       return reply;
     };
     let listening: TcpListener;
+    let tcpFd: number | undefined;
     try {
-      listening = await tcp.listen(plan.address, udp?.port ?? plan.port, answer, {
+      const port = udp?.port ?? plan.port;
+      if (this.#parts.keeper !== undefined) tcpFd = kept.stream?.fd ?? openTcpListener(plan.address, port, BACKLOG);
+      listening = await tcp.listen(plan.address, port, answer, {
         limits: limitsOf(plan.timeouts),
+        ...(tcpFd === undefined ? {} : { fd: tcpFd }),
         ...(plan.tls === undefined || plan.scheme !== "tls" ? {} : { tls: plan.tls }),
       });
     } catch (error) {
@@ -164,6 +194,7 @@ export class Listeners {
       scheme: plan.scheme,
       udp,
       tcp: listening,
+      sockets: this.#toKeep(plan, udp, tcpFd),
       get route() {
         return route;
       },
@@ -175,6 +206,44 @@ export class Listeners {
     return listener;
   }
 
+  /** What the keeper has for a listener; what it has by mistake is closed. */
+  #takeKept(plan: PlannedListener): { udp?: KeptItem; stream?: KeptItem } {
+    const { keeper } = this.#parts;
+    if (keeper === undefined) return {};
+    const { scheme, address, port } = plan;
+    const kinds: SocketKind[] = scheme === "tls" ? ["tls"] : ["udp", "tcp"];
+    const items = kinds.flatMap((kind) => {
+      const item = keeper.takeSocket(kind, address, port);
+      if (item === undefined) return [];
+      const bound = boundSocket(item.fd);
+      const fits = bound?.type === (kind === "udp" ? "udp" : "tcp") && (port === 0 || bound.port === port);
+      if (fits) return [{ kind, item, port: bound.port }];
+      keeper.reject(item);
+      return [];
+    });
+    // On a port that the kernel chose, UDP and TCP must go together.
+    if (port === 0 && (items.length < kinds.length || items[0]?.port !== items.at(-1)?.port)) {
+      for (const { item } of items) keeper.reject(item);
+      return {};
+    }
+    const udp = items.find(({ kind }) => kind === "udp")?.item;
+    const stream = items.find(({ kind }) => kind !== "udp")?.item;
+    return { ...(udp === undefined ? {} : { udp }), ...(stream === undefined ? {} : { stream }) };
+  }
+
+  #toKeep(plan: PlannedListener, udp: UdpEndpoint | undefined, streamFd: number | undefined): KeptItem[] {
+    const { scheme, address, port } = plan;
+    const items: KeptItem[] = [];
+    if (this.#parts.keeper === undefined) return items;
+    if (udp?.shared !== undefined) {
+      items.push({ name: socketName("udp", address, port), meta: { id: udp.id }, fd: udp.shared.fd });
+    }
+    if (streamFd !== undefined) {
+      items.push({ name: socketName(scheme === "tls" ? "tls" : "tcp", address, port), meta: {}, fd: streamFd });
+    }
+    return items;
+  }
+
   async #close({ udp, tcp }: OpenListener, graceMs: number): Promise<void> {
     if (udp !== undefined) {
       this.#byEndpoint.delete(udp.id);
@@ -182,6 +251,13 @@ export class Listeners {
     }
     await tcp.close(graceMs);
   }
+}
+
+function endpointOf(kept: KeptItem | undefined): KeptEndpoint | undefined {
+  if (kept === undefined) return undefined;
+  const { id } = kept.meta;
+  // Without an id of before, any that nobody has will do.
+  return { fd: kept.fd, id: typeof id === "number" && Number.isInteger(id) && id > 0 && id < 1 << 30 ? id : 1 };
 }
 
 function keyOf(plan: PlannedListener): string {

@@ -4,6 +4,7 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { describeError } from "../../base/errors.ts";
 import type { LineLog } from "../../base/log.ts";
+import { closeFd } from "../../linux/fd.ts";
 import { libc } from "../../linux/libc.ts";
 import { trimMemory } from "../../linux/trim-memory.ts";
 import { AnswerStore } from "../cache/answer-store.ts";
@@ -14,11 +15,14 @@ import { FfiFront } from "../fastpath/ffi-front.ts";
 import type { UdpFront } from "../fastpath/udp-front.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import type { TcpLimits } from "../stream/tcp-limits.ts";
+import { ANSWERS_PREFIX } from "../keeper/names.ts";
 import { TcpService } from "../stream/tcp-service.ts";
 import { socketsOf } from "../plugins/multisocket/multisocket.ts";
 import { HttpServers } from "../web/http-servers.ts";
 import { type Block, setUpBlock } from "./block.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { Heart } from "./heart.ts";
+import { type KeeperLink } from "./keeper-link.ts";
 import { type ListenOverride, planListeners } from "./listener-plan.ts";
 import { type ListeningAddress, Listeners } from "./listeners.ts";
 import { loadPlugins } from "./plugin-table.ts";
@@ -43,6 +47,8 @@ export interface ServerOptions {
   readonly version: string;
   /** Time of the main thread, default the system's; the fast path's threads always have that. */
   readonly clock?: Clock;
+  /** Where there is one: what it kept is taken, and this server's is kept. */
+  readonly keeper?: KeeperLink | undefined;
   /** The server must end: a plugin said so, or a thread died. */
   readonly onFatal: (message: string) => void;
 }
@@ -61,6 +67,7 @@ export class Server {
   readonly #dispatcher: Dispatcher;
   readonly #listeners: Listeners;
   readonly #http: HttpServers;
+  readonly #heart: Heart;
   #ticker: NodeJS.Timeout | undefined;
   #ticks: number;
   #blocks: readonly Block[];
@@ -110,7 +117,9 @@ export class Server {
       dispatcher: this.#dispatcher,
       metrics,
       clock: this.#clock,
+      keeper: options.keeper,
     });
+    this.#heart = new Heart(options.keeper?.beats);
     this.#services = {
       log: options.log,
       clock: this.#clock,
@@ -138,6 +147,7 @@ export class Server {
       await server.#end();
       throw error;
     }
+    server.#announce();
     return server;
   }
 
@@ -221,7 +231,36 @@ export class Server {
     }
     if (!first) await this.#listeners.use(prepared);
     this.#blocks = blocks;
+    if (!first) this.#publish();
     await stopBlocks(before, "reload");
+  }
+
+  /** Leaves the answers and sockets to the keeper, says that this server serves, and lets go of the one before. */
+  #announce(): void {
+    const { keeper } = this.#options;
+    if (keeper === undefined) return;
+    const before = keeper.takeAll(ANSWERS_PREFIX);
+    const { region } = this.#services.store.handle;
+    if (region.kind === "memfd") keeper.keep(this.#storeName, {}, region.fd);
+    this.#publish();
+    keeper.ready();
+    for (const { name, fd } of before) {
+      keeper.drop(name);
+      closeFd(fd);
+    }
+    this.#heart.begin();
+  }
+
+  /** What the keeper is to know of the configuration in use. */
+  #publish(): void {
+    this.#options.keeper?.publish(this.#listeners.sockets, {
+      store: this.#storeName,
+      listeners: this.#listeners.standby,
+    });
+  }
+
+  get #storeName(): string {
+    return `${ANSWERS_PREFIX}${this.#options.keeper?.generation ?? 0}`;
   }
 
   async #shutDown(): Promise<void> {
@@ -235,6 +274,7 @@ export class Server {
 
   async #end(): Promise<void> {
     clearTimeout(this.#ticker);
+    this.#heart.stop();
     await stopBlocks(this.#blocks, "shutdown");
     await this.#tcp.close(0);
     await this.#front.end();

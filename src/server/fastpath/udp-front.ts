@@ -13,6 +13,22 @@ export interface UdpEndpoint {
   readonly address: string;
   /** The one that the kernel chose when 0 was asked for. */
   readonly port: number;
+  /** What another process needs to serve it: none where sockets have no descriptor. */
+  readonly shared?: SharedEndpoint;
+}
+
+export interface SharedEndpoint {
+  readonly fd: number;
+  /** Bound to all addresses: replies name theirs. */
+  readonly wildcard: boolean;
+}
+
+/** A listening socket of the server before. */
+export interface KeptEndpoint {
+  /** The front's from now on, whatever comes of it. */
+  readonly fd: number;
+  /** That the endpoint had: what was left behind carries it. */
+  readonly id: number;
 }
 
 export interface ServedEndpoint {
@@ -37,8 +53,13 @@ export interface UdpFront {
   /** For the log: how packets get in and out. */
   readonly description: string;
   readonly ports: UpstreamPorts;
-  /** Binds a socket that is not read yet. @throws BindError */
-  open(address: string, port: number): Promise<UdpEndpoint>;
+  /**
+   * Binds a socket that is not read yet.
+   *
+   * @param kept taken instead, when it is a UDP socket on that port
+   * @throws BindError
+   */
+  open(address: string, port: number, kept?: KeptEndpoint): Promise<UdpEndpoint>;
   /**
    * Reads these endpoints and no others from now on. Resolves when that is so and every query that came by others has been
    * handed over.

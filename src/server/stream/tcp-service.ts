@@ -28,6 +28,8 @@ export interface ListenOptions {
   readonly ipv6Only?: boolean;
   /** SO_REUSEPORT: several processes on one port. Default false. */
   readonly reusePort?: boolean;
+  /** A socket that is bound to the address and listens, the service's from now on; `ipv6Only` and `reusePort` are its own. */
+  readonly fd?: number;
   /** DNS over TLS with these credentials. Absent: plain TCP. */
   readonly tls?: TlsSource;
   /** In place of the service's for the connections of this listener. */
@@ -261,8 +263,9 @@ function bind(server: Server, address: string, port: number, backlog: number, op
   return new Promise((resolve, reject) => {
     const refuse = (cause: Error): void => reject(new BindError(address, port, cause));
     server.once("error", refuse);
-    const { ipv6Only = false, reusePort = false } = options;
-    server.listen({ host: address, port, backlog, exclusive: true, ipv6Only, reusePort }, () => {
+    const { fd, ipv6Only = false, reusePort = false } = options;
+    const where = fd === undefined ? { host: address, port, ipv6Only, reusePort } : { fd };
+    server.listen({ ...where, backlog, exclusive: true }, () => {
       server.off("error", refuse);
       // Later errors are of accept(): out of descriptors. Node.js goes on listening.
       server.on("error", () => {});

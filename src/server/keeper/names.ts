@@ -1,0 +1,22 @@
+/** Names of kept descriptors, and of what a server finds in its environment. */
+
+export const BEATS_NAME = "beats";
+/** Queries that the standby could not answer. One ring for all servers: only the standby writes, only the server reads. */
+export const STANDBY_RING_NAME = "ring/0/standby";
+export const ANSWERS_PREFIX = "answers/";
+
+export type SocketKind = "udp" | "tcp" | "tls";
+
+/** @param port as configured: 0 stays 0, whatever the kernel chose */
+export function socketName(kind: SocketKind, address: string, port: number): string {
+  return `${kind}/${address}/${port}`;
+}
+
+export function isSocketName(name: string): boolean {
+  return /^(?:udp|tcp|tls)\//.test(name);
+}
+
+/** Number of the descriptor by which the server talks to its keeper. */
+export const CHANNEL_VARIABLE = "NODENS_KEEPER_FD";
+/** The keeper's process id. */
+export const KEEPER_VARIABLE = "NODENS_KEEPER_PID";

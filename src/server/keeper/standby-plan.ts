@@ -1,0 +1,74 @@
+/** What the standby serves while there is no server: told by the server, checked by the keeper, used by the thread. */
+import type { FastZone } from "../fastpath/zone-table.ts";
+import { integerOf, objectOf } from "./fields.ts";
+import { KeeperError } from "./keeper-error.ts";
+
+/** A listening socket and the zones behind it. */
+export interface StandbyListener {
+  /** As in the server that planned it, and in the next one: what is left to that carries it. */
+  readonly id: number;
+  /** Name of the kept descriptor. */
+  readonly socket: string;
+  /** Bound to all addresses (`UdpSocket.wildcard`). */
+  readonly wildcard: boolean;
+  readonly zones: readonly FastZone[];
+}
+
+export interface StandbyPlan {
+  /** Name of the kept answer store. */
+  readonly store: string;
+  readonly listeners: readonly StandbyListener[];
+}
+
+/** The form in which a plan travels: names of zones as hexadecimal digits of their wire form. */
+export function planToJson(plan: StandbyPlan): unknown {
+  return {
+    store: plan.store,
+    listeners: plan.listeners.map(({ id, socket, wildcard, zones }) => ({
+      id,
+      socket,
+      wildcard,
+      zones: zones.map(({ name, partition, row, slow }) => ({ name: hexOf(name), partition, row, slow })),
+    })),
+  };
+}
+
+/** @throws KeeperError */
+export function standbyPlanOf(value: unknown): StandbyPlan {
+  const { store, listeners } = objectOf(value, "a plan");
+  if (typeof store !== "string") throw new KeeperError("the plan names no store");
+  return { store, listeners: listOf(listeners, "listeners").map(listenerOf) };
+}
+
+function listenerOf(value: unknown): StandbyListener {
+  const { id, socket, wildcard, zones } = objectOf(value, "a listener");
+  if (typeof socket !== "string") throw new KeeperError("a listener without a socket");
+  return {
+    id: integerOf(id, "the id of a listener"),
+    socket,
+    wildcard: wildcard === true,
+    zones: listOf(zones, "zones").map(zoneOf),
+  };
+}
+
+function zoneOf(value: unknown): FastZone {
+  const { name, partition, row, slow } = objectOf(value, "a zone");
+  if (typeof name !== "string" || name.length > 510 || !/^(?:[0-9a-f]{2})+$/.test(name)) {
+    throw new KeeperError("a zone without a name");
+  }
+  return {
+    name: Uint8Array.from(name.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16)),
+    partition: integerOf(partition, "the partition of a zone"),
+    row: integerOf(row, "the row of a zone"),
+    slow: slow === true,
+  };
+}
+
+function listOf(value: unknown, what: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw new KeeperError(`the ${what} of a plan are no list`);
+  return value;
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

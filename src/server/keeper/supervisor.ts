@@ -1,0 +1,295 @@
+/**
+ * The life of the servers, one after the other: started with what is kept, watched, started again.
+ *
+ * The first server that ends before it was ever ready ends the keeper too, with its exit code: a mistake in the
+ * configuration is then one line and exit 1, as without a keeper. From then on a server that ends by itself is replaced, and
+ * the standby answers meanwhile. One that ends with 0 was told to.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { constants } from "node:os";
+import type { Clock } from "../../base/clock.ts";
+import { describeError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import { closeFd } from "../../linux/fd.ts";
+import { LoopWatch } from "../../linux/loop-watch.ts";
+import { createChannelPair } from "../../linux/packet-channel.ts";
+import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
+import { BackOff } from "./back-off.ts";
+import {
+  BEATS_BYTES,
+  HANGS_FLOAT,
+  LAST_GAP_MS_FLOAT,
+  RESTARTS_FLOAT,
+  STANDBY_HITS_FLOAT,
+  STANDBY_MISSES_FLOAT,
+  STANDBY_WORD,
+} from "./beats-layout.ts";
+import { Channel, type Received } from "./channel.ts";
+import { DescriptorStore, type KeptDescriptor } from "./descriptor-store.ts";
+import { clearBeats, HangWatch, layOutBeats, LOOK_MS } from "./heartbeat.ts";
+import { KeeperError } from "./keeper-error.ts";
+import { KEEPER_VERSION, type KeptMessage, toKeeperOf } from "./messages.ts";
+import { BEATS_NAME, CHANNEL_VARIABLE, KEEPER_VARIABLE, STANDBY_RING_NAME } from "./names.ts";
+import { Standby } from "./standby.ts";
+
+export interface SupervisorOptions {
+  /** Program and arguments of a server. */
+  readonly command: readonly [string, ...string[]];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** Descriptors sent with one message: some fewer than a packet takes. */
+const ITEMS_A_MESSAGE = 100;
+/** Its number in the server. */
+const CHANNEL_FD = 3;
+/** A server that is not ready by then has lost itself. */
+const START_MS = 60_000;
+
+interface RunningServer {
+  readonly child: ChildProcess;
+  readonly channel: Channel;
+  readonly startedAtMs: number;
+  readonly generation: number;
+  ready: boolean;
+  /** Why it was killed, when it was. */
+  killedFor: string | undefined;
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #kept: DescriptorStore;
+  readonly #standby: Standby;
+  readonly #watch: LoopWatch;
+  readonly #beats: SharedRegion;
+  readonly #words: Int32Array;
+  readonly #floats: Float64Array;
+  readonly #hangs: HangWatch;
+  readonly #backOff: BackOff;
+  readonly #ended: PromiseWithResolvers<number>;
+  readonly #looker: NodeJS.Timeout;
+  #server: RunningServer | undefined;
+  #generation: number;
+  #everReady: boolean;
+  #stopping: boolean;
+  /** To be passed on when the server is ready for it. */
+  #reload: NodeJS.Signals | undefined;
+  #diedAtMs: number;
+  #restart: NodeJS.Timeout | undefined;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#kept = new DescriptorStore();
+    this.#standby = new Standby((error) => options.log.error(`keeper: the standby ended: ${describeError(error)}`));
+    this.#watch = new LoopWatch();
+    this.#beats = createRegion("nodens-beats", BEATS_BYTES);
+    this.#words = new Int32Array(this.#beats.buffer, 0, BEATS_BYTES >> 2);
+    this.#floats = new Float64Array(this.#beats.buffer, 0, BEATS_BYTES >> 3);
+    layOutBeats(this.#words);
+    this.#hangs = new HangWatch(this.#words, options.clock);
+    this.#backOff = new BackOff();
+    this.#ended = Promise.withResolvers();
+    this.#server = undefined;
+    this.#generation = 0;
+    this.#everReady = false;
+    this.#stopping = false;
+    this.#reload = undefined;
+    this.#diedAtMs = 0;
+    this.#restart = undefined;
+    this.#looker = setInterval(() => this.#look(), LOOK_MS);
+  }
+
+  /** Starts the first server. @returns the exit code, when all is over */
+  async run(): Promise<number> {
+    this.#start();
+    const code = await this.#ended.promise;
+    clearInterval(this.#looker);
+    this.#watch.close();
+    await this.#standby.close();
+    this.#kept.close();
+    this.#beats.close();
+    return code;
+  }
+
+  /** Tells the server to end; when it has, all is over. */
+  end(signal: NodeJS.Signals): void {
+    this.#stopping = true;
+    if (this.#server !== undefined) {
+      this.#server.child.kill(signal);
+      return;
+    }
+    clearTimeout(this.#restart);
+    this.#ended.resolve(0);
+  }
+
+  /** Passes a signal to reload on. One that starts reads its configuration anyway, but may have done so already. */
+  reload(signal: NodeJS.Signals): void {
+    if (this.#server?.ready === true) this.#server.child.kill(signal);
+    else this.#reload = signal;
+  }
+
+  #start(): void {
+    const { log, clock, command, environment } = this.#options;
+    clearBeats(this.#words);
+    const [ours, theirs] = createChannelPair();
+    const channel = new Channel(ours);
+    const [program, ...args] = command;
+    const child = spawn(program, args, {
+      stdio: ["inherit", "inherit", "inherit", theirs],
+      env: { ...environment, [CHANNEL_VARIABLE]: String(CHANNEL_FD), [KEEPER_VARIABLE]: String(process.pid) },
+    });
+    closeFd(theirs);
+    const server: RunningServer = {
+      child,
+      channel,
+      startedAtMs: clock.monotonicMs(),
+      generation: ++this.#generation,
+      ready: false,
+      killedFor: undefined,
+    };
+    this.#server = server;
+    this.#watch.add(ours, () => this.#readAll(server));
+    child.once("error", (error) => {
+      log.error(`keeper: the server cannot be started: ${error.message}`);
+      if (child.pid === undefined) this.#gone(server, 1, null);
+    });
+    child.once("exit", (code, signal) => this.#gone(server, code, signal));
+    try {
+      this.#sendKept(server);
+    } catch (error) {
+      log.error(`keeper: ${describeError(error)}`);
+    }
+  }
+
+  #sendKept({ channel, generation }: RunningServer): void {
+    const items: readonly KeptDescriptor[] = [...this.#own(), ...this.#kept.items];
+    for (let at = 0; at < items.length; at += ITEMS_A_MESSAGE) {
+      const some = items.slice(at, at + ITEMS_A_MESSAGE);
+      const message: KeptMessage = {
+        op: "kept",
+        version: KEEPER_VERSION,
+        generation,
+        previous: this.#everReady ? "dead" : "none",
+        items: some.map(({ name, meta }) => ({ name, meta })),
+        last: at + some.length === items.length,
+      };
+      const fds = some.map(({ fd }) => fd);
+      channel.send(message, fds);
+    }
+  }
+
+  /** What the keeper made itself: no server may take it away. */
+  #own(): KeptDescriptor[] {
+    return [
+      { name: BEATS_NAME, region: this.#beats },
+      { name: STANDBY_RING_NAME, region: this.#standby.ring },
+    ].flatMap(({ name, region }) => (region.handle.kind === "memfd" ? [{ name, meta: {}, fd: region.handle.fd }] : []));
+  }
+
+  /** Takes the messages that wait. */
+  #readAll(server: RunningServer): void {
+    for (;;) {
+      try {
+        const received = server.channel.receive(false);
+        if (received === undefined) return;
+        if (received === "closed") {
+          this.#watch.remove(server.channel.fd);
+          return;
+        }
+        this.#take(server, received);
+      } catch (error) {
+        if (!(error instanceof KeeperError)) throw error;
+        this.#options.log.error(`keeper: a message of the server is passed over: ${describeError(error)}`);
+      }
+    }
+  }
+
+  /** @throws KeeperError; the descriptors of the message are then closed */
+  #take(server: RunningServer, { value, fds }: Received): void {
+    let used = 0;
+    try {
+      const message = toKeeperOf(value);
+      if (message.op === "keep") {
+        const [fd] = fds;
+        if (fd === undefined) throw new KeeperError(`nothing to keep as ${message.name}`);
+        if (this.#own().some(({ name }) => name === message.name)) {
+          throw new KeeperError(`${message.name} is the keeper's own`);
+        }
+        this.#kept.keep(message.name, message.meta, fd);
+        used = 1;
+      } else if (message.op === "drop") {
+        this.#kept.drop(message.name);
+      } else if (message.op === "plan") {
+        if (!this.#standby.plan(message.plan, this.#kept)) throw new KeeperError(`${message.plan.store} is not kept`);
+      } else {
+        this.#becomeReady(server);
+      }
+    } finally {
+      for (const fd of fds.slice(used)) closeFd(fd);
+    }
+  }
+
+  #becomeReady(server: RunningServer): void {
+    if (server.ready) return;
+    const { clock, log } = this.#options;
+    server.ready = true;
+    if (this.#everReady) {
+      const gapMs = clock.monotonicMs() - this.#diedAtMs;
+      this.#floats[LAST_GAP_MS_FLOAT] = gapMs;
+      void this.#standby.park().then(() => {
+        if (!this.#standby.isServing) Atomics.store(this.#words, STANDBY_WORD, 0);
+        this.#count();
+        const { hits, misses } = this.#standby;
+        log.info(
+          `keeper: a server serves again after ${Math.round(gapMs)} ms; the standby has answered ${hits} queries so far and left ${misses} to it`,
+        );
+      });
+    }
+    this.#everReady = true;
+    if (this.#reload !== undefined) server.child.kill(this.#reload);
+    this.#reload = undefined;
+  }
+
+  #gone(server: RunningServer, code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#server !== server) return;
+    this.#server = undefined;
+    this.#readAll(server);
+    this.#watch.remove(server.channel.fd);
+    server.channel.close();
+    if (this.#stopping || !this.#everReady || code === 0) {
+      this.#ended.resolve(code ?? 128 + constants.signals[signal ?? "SIGKILL"]);
+      return;
+    }
+    const { log, clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (server.ready) this.#diedAtMs = nowMs;
+    this.#standby.serve();
+    Atomics.store(this.#words, STANDBY_WORD, 1);
+    this.#floats[RESTARTS_FLOAT] = (this.#floats[RESTARTS_FLOAT] ?? 0) + 1;
+    const delayMs = this.#backOff.delayMs(nowMs - server.startedAtMs);
+    const how = server.killedFor ?? (signal === null ? `ended with code ${code}` : `was killed by ${signal}`);
+    log.error(
+      `keeper: the server (process ${server.child.pid}) ${how}; another is started ${delayMs === 0 ? "at once" : `in ${delayMs} ms`}`,
+    );
+    if (delayMs === 0) this.#start();
+    else this.#restart = setTimeout(() => this.#start(), delayMs);
+  }
+
+  #look(): void {
+    this.#count();
+    const server = this.#server;
+    const still = this.#hangs.look();
+    if (server === undefined || server.killedFor !== undefined) return;
+    const late = !server.ready && this.#options.clock.monotonicMs() - server.startedAtMs > START_MS;
+    if (!late && still === undefined) return;
+    server.killedFor = `was ended: ${still ?? `it was not ready after ${START_MS / 1000} s`}`;
+    if (!late) this.#floats[HANGS_FLOAT] = (this.#floats[HANGS_FLOAT] ?? 0) + 1;
+    server.child.kill("SIGKILL");
+  }
+
+  #count(): void {
+    this.#floats[STANDBY_HITS_FLOAT] = this.#standby.hits;
+    this.#floats[STANDBY_MISSES_FLOAT] = this.#standby.misses;
+  }
+}
