@@ -3,13 +3,11 @@
  *
  * With the same seed and number of runs, the same inputs in the same order.
  */
-import { cpuMs } from "./cpu-time.ts";
+import { leastCpuMs } from "./cpu-time.ts";
 import { minimize } from "./minimize.ts";
 import { Random } from "./random.ts";
 import type { Target } from "./target.ts";
 
-/** Tries before a time counts, each in CPU time of this thread: what the collector took from one is not its own. */
-const SLOW_TRIES = 7;
 /** Inputs that may be kept for being new. */
 const KEPT_MAX = 2000;
 /** Longer inputs cost much more time each, so they are taken less often. */
@@ -167,25 +165,20 @@ class Campaign {
     await this.#report("slow", message, input, messageOf);
   }
 
-  /** The shortest time of several tries; of fewer when one is as short as `enoughMs`. */
+  /** Milliseconds that an input takes at least; without the checks, where it takes long with them. */
   async #leastMs(input: Uint8Array, enoughMs: number): Promise<number> {
-    let leastMs = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < SLOW_TRIES && leastMs > enoughMs; i++) {
+    const { slowMs } = this.#target;
+    const tried = async (): Promise<void> => {
       this.#options.onInput?.(input);
-      try {
-        leastMs = Math.min(leastMs, await this.#timeOf(input));
-      } catch {
-        return 0;
-      }
-    }
-    return leastMs;
-  }
-
-  async #timeOf(input: Uint8Array): Promise<number> {
-    const beforeMs = cpuMs();
-    await this.#target.run(input);
-    const tookMs = cpuMs() - beforeMs;
-    return tookMs <= this.#target.slowMs ? tookMs : ((await this.#target.timeOf?.(input)) ?? tookMs);
+      await this.#target.run(input);
+    };
+    const tookMs = await leastCpuMs(tried, enoughMs, slowMs);
+    if (tookMs <= slowMs || this.#target.runUnchecked === undefined) return tookMs;
+    const unchecked = async (): Promise<void> => {
+      this.#options.onInput?.(input);
+      await this.#target.runUnchecked?.(input);
+    };
+    return leastCpuMs(unchecked, enoughMs, slowMs);
   }
 
   /** What an input throws. @returns undefined when it throws nothing */

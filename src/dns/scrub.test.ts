@@ -111,6 +111,14 @@ describe("scrubAnswer", () => {
     assert.deepEqual(kept, [0, 1]);
   });
 
+  it("follows so many aliases and no more, when each name leads to the same next one many times", () => {
+    const aliases = Array.from({ length: 60 }, () => "x. 1 IN DNAME x.x.");
+    const near = scrubbed("a.x", [...aliases, "a.x.x.x. 1 IN A 192.0.2.1"]);
+    assert.equal(near.kept.length, 61);
+    const far = scrubbed("a.x", [...aliases, "a.x.x.x.x.x. 1 IN A 192.0.2.1"]);
+    assert.equal(far.kept.length, 60);
+  });
+
   it("keeps what answerInOrder accepts, and never more than there was", () => {
     const scan = new ResponseScan();
     fc.assert(

@@ -17,6 +17,8 @@ import { TYPE_CNAME, TYPE_DNAME, TYPE_RRSIG } from "./types.ts";
 
 /** A chain with more names than this is cut there. */
 const CHAIN_MAX = 64;
+/** Aliases are followed so often at most: many with one owner, each from every name below, lead to the same names. */
+const FOLLOWED_MAX = 128;
 
 /**
  * Whether every answer record belongs, each after the one that leads to it, as servers write them. No allocation.
@@ -122,6 +124,7 @@ function reachedNames(from: Uint8Array, dnsClass: number, answers: readonly Reso
   const hasDname = answers.some(isDname);
   const names: Names = new Map([[keyOf(from), from]]);
   const zones = new Set<string>();
+  let followed = 0;
   // A map's iteration also visits what is added on the way.
   for (const [key, name] of names) {
     const labelsEnd = hasDname ? name.length : 1;
@@ -129,8 +132,11 @@ function reachedNames(from: Uint8Array, dnsClass: number, answers: readonly Reso
       const owner = key.slice(at);
       if (hasDname) zones.add(owner);
       for (const record of byOwner.get(owner) ?? []) {
+        if (names.size === CHAIN_MAX || followed === FOLLOWED_MAX) break;
         const target = aliasTarget(record, name, at);
-        if (target !== undefined && names.size < CHAIN_MAX) names.set(keyOf(target), target);
+        if (target === undefined) continue;
+        followed++;
+        names.set(keyOf(target), target);
       }
     }
   }
