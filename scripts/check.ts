@@ -15,6 +15,7 @@ const PLACES = [
   "bench",
   "fuzz",
   "diff",
+  "drill",
   "scripts",
   "bin",
   "package.json",

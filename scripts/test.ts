@@ -15,7 +15,7 @@ import { needState, type NeedState } from "../test/support/machine.ts";
 import { NO_COUNTS, addCounts, closingLines, describeResult, runFiles, type FileResult } from "./test-run.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const PATTERNS = ["src", "test", "bench", "fuzz", "diff", "scripts"].map((folder) => `${folder}/**/*.test.ts`);
+const PATTERNS = ["src", "test", "bench", "fuzz", "diff", "drill", "scripts"].map((folder) => `${folder}/**/*.test.ts`);
 const SERIAL = "test/e2e/";
 /** Tests wait more than they compute; more than eight at once only disturb each other. */
 const AT_ONCE = Math.min(Math.max(availableParallelism(), 2), 8);
