@@ -91,9 +91,11 @@ export class Server {
       control: Uint8Array | undefined,
       atMs: number,
     ): void => this.#listeners.query(endpoint, wire, from, control, atMs);
+    this.#heart = new Heart(options.keeper?.beats);
     this.#front = ffi
       ? new FfiFront({
           threads,
+          controls: this.#heart.controls(threads),
           store,
           metrics,
           onQuery,
@@ -119,7 +121,6 @@ export class Server {
       clock: this.#clock,
       keeper: options.keeper,
     });
-    this.#heart = new Heart(options.keeper?.beats);
     this.#services = {
       log: options.log,
       clock: this.#clock,

@@ -27,12 +27,21 @@ export interface FastPathThreadsOptions {
   readonly metrics: MetricsHandle;
   readonly segmentation: boolean;
   readonly warmUp: WarmUpPlan;
+  /** Where the threads' control words are, all zero; default: memory of this process alone. */
+  readonly controls?: ThreadControls | undefined;
   /** Of the main thread's loop. */
   readonly watch: LoopWatch;
   /** Called for each relayed query with the reader standing on it. Must not throw. */
   readonly onQuery: (record: RelayReader) => void;
   /** A thread ended by itself: a defect. */
   readonly onCrash: (error: unknown) => void;
+}
+
+/** Room for the control words of several threads, `CONTROL_BYTES` each. */
+export interface ThreadControls {
+  readonly region: SharedRegion;
+  /** Of the first thread's, in bytes. */
+  readonly at: number;
 }
 
 interface RunningThread {
@@ -63,7 +72,9 @@ export class FastPathThreads {
     this.#listeners = [];
     this.#sequence = 0;
     this.#stopping = false;
-    this.#threads = Array.from({ length: options.threads }, (_, i) => this.#start(options, i));
+    const { threads } = options;
+    const controls = options.controls ?? { region: createRegion("nodens-control", threads * CONTROL_BYTES), at: 0 };
+    this.#threads = Array.from({ length: threads }, (_, i) => this.#start(options, controls, i));
     for (const thread of this.#threads) this.#drainWhenWoken(thread);
   }
 
@@ -118,12 +129,12 @@ export class FastPathThreads {
     }
   }
 
-  #start(options: FastPathThreadsOptions, index: number): RunningThread {
+  #start(options: FastPathThreadsOptions, controls: ThreadControls, index: number): RunningThread {
     const epoll = createEpoll();
     const eventFd = createEventFd();
     addToEpoll(epoll, eventFd, TAG_MESSAGE);
     const wakeFd = createEventFd();
-    const control = new SharedArrayBuffer(CONTROL_BYTES);
+    const control = { region: controls.region.handle, at: controls.at + index * CONTROL_BYTES };
     const ring = createRegion("nodens-relay", RING_REGION_BYTES);
     const start: ThreadStart = {
       thread: options.firstPage + index,
@@ -161,7 +172,7 @@ export class FastPathThreads {
       epoll,
       eventFd,
       wakeFd,
-      control: new Int32Array(control),
+      control: new Int32Array(controls.region.buffer, control.at, CONTROL_BYTES >> 2),
       ring,
       records: new RelayReader(ring.buffer),
       exited,

@@ -24,7 +24,7 @@ import { ServerRows } from "../metrics/server-rows.ts";
 import { FastPath } from "./fast-path.ts";
 import { MmsgIo } from "./mmsg-io.ts";
 import { RelayWriter } from "./relay-ring.ts";
-import { BEAT_WORD, STOP_WORD, TAG_MESSAGE, WAIT_MS, WOKEN_WORD } from "./thread-control.ts";
+import { BEAT_WORD, CONTROL_BYTES, STOP_WORD, TAG_MESSAGE, WAIT_MS, WOKEN_WORD } from "./thread-control.ts";
 import type { ListenerSet, ThreadStart } from "./thread-messages.ts";
 import { WarmUp } from "./warm-up.ts";
 import { ZoneTable } from "./zone-table.ts";
@@ -43,7 +43,7 @@ interface ServedListener {
 }
 
 const start = workerData as ThreadStart;
-const control = new Int32Array(start.control);
+const control = new Int32Array(openRegion(start.control.region).buffer, start.control.at, CONTROL_BYTES >> 2);
 const batch = new DatagramBatch(start.segmentation);
 const relay = new RelayWriter(openRegion(start.ring).buffer);
 const counters = new FastpathCounters(start.metrics.fastpath);

@@ -14,7 +14,7 @@ import { addTo, DROP_KERNEL_QUEUE, DROPS_AT, UPSTREAM_DATAGRAMS_AT } from "../me
 import type { Metrics } from "../metrics/metrics.ts";
 import type { UpstreamPorts } from "../upstream/upstream-ports.ts";
 import { BatchPorts } from "./batch-ports.ts";
-import { FastPathThreads } from "./fast-path-threads.ts";
+import { FastPathThreads, type ThreadControls } from "./fast-path-threads.ts";
 import { plantWarmUp } from "./plant-warm-up.ts";
 import type { RelayReader } from "./relay-ring.ts";
 import type { FastListener } from "./thread-messages.ts";
@@ -26,6 +26,8 @@ export interface FfiFrontOptions {
   readonly metrics: Metrics;
   readonly onQuery: QueryListener;
   readonly onCrash: (error: unknown) => void;
+  /** Default: memory of this process alone. */
+  readonly controls?: ThreadControls | undefined;
 }
 
 interface FfiEndpoint extends UdpEndpoint {
@@ -70,6 +72,7 @@ export class FfiFront implements UdpFront {
       metrics: options.metrics.handle,
       segmentation,
       warmUp: plantWarmUp(options.store),
+      controls: options.controls,
       watch: this.#watch,
       onQuery: (record) => this.#take(record),
       onCrash: options.onCrash,

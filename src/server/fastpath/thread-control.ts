@@ -1,4 +1,7 @@
-/** Words by which the main thread and one fast-path thread steer each other, in one SharedArrayBuffer. */
+/**
+ * Words by which the main thread and one fast-path thread steer each other, in shared memory. Under a keeper that sees
+ * them too, and ends a server whose threads do not beat (`keeper/heartbeat.ts`).
+ */
 
 /** Main writes 1: leave the loop. */
 export const STOP_WORD = 0;

@@ -13,7 +13,7 @@ export interface ThreadStart {
   readonly eventFd: number;
   /** eventfd that wakes the main thread. */
   readonly wakeFd: number;
-  readonly control: SharedArrayBuffer;
+  readonly control: ThreadControl;
   readonly ring: RegionHandle;
   readonly store: AnswerStoreHandle;
   readonly metrics: MetricsHandle;
@@ -21,6 +21,13 @@ export interface ThreadStart {
   readonly warmUp: WarmUpPlan;
   /** The thread closes them. */
   readonly warmUpSockets: WarmUpSockets;
+}
+
+/** Control words of a thread (`thread-control.ts`): `CONTROL_BYTES` of a region. */
+export interface ThreadControl {
+  readonly region: RegionHandle;
+  /** Offset in bytes. */
+  readonly at: number;
 }
 
 /** What threads ask themselves to get warm; the answers are in the store. */
