@@ -7,6 +7,9 @@
  *
  * The memory is given to the kernel by address and lives until `close`. One batch belongs to one thread; it may serve
  * several sockets, one after the other.
+ *
+ * In memory that outlives the process, whoever comes after it finds what it had received and not finished
+ * (`unfinished-batch.ts`): the kernel itself writes a datagram's length into its header, and `flush` takes it out again.
  */
 import { type AnonymousMemory, mapMemory, writePointer } from "./anonymous-memory.ts";
 import { EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS } from "./errno.ts";
@@ -49,7 +52,22 @@ const RX_HEADERS_AT = RX_IOVECS_AT + BATCH_DATAGRAMS * IOVEC_WORDS * 4;
 const TX_IOVECS_AT = RX_HEADERS_AT + BATCH_DATAGRAMS * HEADER_WORDS * 4;
 const TX_CONTROLS_AT = TX_IOVECS_AT + BATCH_DATAGRAMS * 2 * IOVEC_WORDS * 4;
 const TX_HEADERS_AT = TX_CONTROLS_AT + BATCH_DATAGRAMS * CONTROL_BYTES;
-const TOTAL_BYTES = TX_HEADERS_AT + BATCH_DATAGRAMS * HEADER_WORDS * 4;
+const OWNER_AT = TX_HEADERS_AT + BATCH_DATAGRAMS * HEADER_WORDS * 4;
+/** Memory that a batch takes. */
+export const BATCH_BYTES: number = OWNER_AT + 64;
+
+/** Where things are in a batch's memory, for `unfinished-batch.ts`. */
+export const BATCH_LAYOUT: {
+  readonly names: number;
+  readonly controls: number;
+  readonly headers: number;
+  readonly owner: number;
+} = {
+  names: NAMES_AT,
+  controls: CONTROLS_AT,
+  headers: RX_HEADERS_AT,
+  owner: OWNER_AT,
+};
 
 export class DatagramBatch {
   readonly bytes: Uint8Array;
@@ -81,10 +99,13 @@ export class DatagramBatch {
   /** Counts flushes. */
   #turn: number;
 
-  /** @param segmentation whether the kernel can do UDP_SEGMENT; switched off by itself when a send is refused for it */
-  constructor(segmentation: boolean) {
+  /**
+   * @param segmentation whether the kernel can do UDP_SEGMENT; switched off by itself when a send is refused for it
+   * @param memory of `BATCH_BYTES`, zeroed; from now on the batch's
+   */
+  constructor(segmentation: boolean, memory: AnonymousMemory = mapMemory(BATCH_BYTES)) {
     this.#c = requireLibc();
-    this.#memory = mapMemory(TOTAL_BYTES);
+    this.#memory = memory;
     this.bytes = new Uint8Array(this.#memory.buffer);
     this.words = new Int32Array(this.#memory.buffer, 0, this.#memory.buffer.byteLength >> 2);
     this.pairs = 0;
@@ -100,6 +121,11 @@ export class DatagramBatch {
     this.#alone = new Int32Array(CLIENT_HASHES);
     this.#turn = 1;
     for (let i = 0; i < BATCH_DATAGRAMS; i++) this.#prepare(i);
+  }
+
+  /** Whom the datagrams of the next `receive` belong to: any number, left behind with them. */
+  set owner(id: number) {
+    this.words[OWNER_AT >> 2] = id;
   }
 
   /**
@@ -189,10 +215,20 @@ export class DatagramBatch {
     this.#alone[clientHash] = this.#turn * BATCH_DATAGRAMS + queued;
   }
 
-  /** Sends all queued replies on `fd`. @returns datagrams that the kernel took */
+  /** Sends all queued replies on `fd`; what was received is finished then. @returns datagrams that the kernel took */
   flush(fd: number): number {
+    const taken = this.#queued === 0 ? 0 : this.#send(fd);
+    const { words } = this;
+    for (let i = 0; i < this.#received; i++) words[(RX_HEADERS_AT >> 2) + i * HEADER_WORDS + LENGTH_WORD] = 0;
+    return taken;
+  }
+
+  close(): void {
+    this.#memory.free();
+  }
+
+  #send(fd: number): number {
     const count = this.#queued;
-    if (count === 0) return 0;
     let at = 0;
     let taken = 0;
     while (at < count) {
@@ -224,10 +260,6 @@ export class DatagramBatch {
     this.#queued = 0;
     this.#turn = this.#turn === TURN_MAX ? 1 : this.#turn + 1;
     return taken;
-  }
-
-  close(): void {
-    this.#memory.free();
   }
 
   #prepare(i: number): void {

@@ -49,7 +49,7 @@ export function udpFrontContract(name: string, open: (parts: FrontParts) => UdpF
     const front = open({
       store,
       metrics,
-      onQuery: (id, wire, sockaddr, control) => {
+      onQuery: async (id, wire, sockaddr, control) => {
         queries.push({ endpoint: id, wire });
         const endpoint = endpoints.get(id);
         if (!answer || endpoint === undefined) return;

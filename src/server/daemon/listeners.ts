@@ -136,12 +136,12 @@ export class Listeners {
     sockaddr: Uint8Array,
     control: Uint8Array | undefined,
     receivedAtMs: number,
-  ): void {
+  ): Promise<void> {
     const listener = this.#byEndpoint.get(endpoint);
     const udp = listener?.udp;
-    if (listener === undefined || udp === undefined) return;
+    if (listener === undefined || udp === undefined) return Promise.resolve();
     const { front, dispatcher } = this.#parts;
-    void dispatcher.serve(listener.route, "udp", wire, sockaddr, receivedAtMs, (message, length) => {
+    return dispatcher.serve(listener.route, "udp", wire, sockaddr, receivedAtMs, (message, length) => {
       // The listener may have been closed while the answer was made.
       if (this.#byEndpoint.has(endpoint)) front.reply(udp, message, length, sockaddr, control);
     });

@@ -23,6 +23,7 @@ import { type Block, setUpBlock } from "./block.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Heart } from "./heart.ts";
 import { type KeeperLink } from "./keeper-link.ts";
+import { LeftBehind } from "./left-behind.ts";
 import { type ListenOverride, planListeners } from "./listener-plan.ts";
 import { type ListeningAddress, Listeners } from "./listeners.ts";
 import { loadPlugins } from "./plugin-table.ts";
@@ -68,6 +69,7 @@ export class Server {
   readonly #listeners: Listeners;
   readonly #http: HttpServers;
   readonly #heart: Heart;
+  readonly #left: LeftBehind | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #ticks: number;
   #blocks: readonly Block[];
@@ -90,7 +92,7 @@ export class Server {
       from: Uint8Array,
       control: Uint8Array | undefined,
       atMs: number,
-    ): void => this.#listeners.query(endpoint, wire, from, control, atMs);
+    ): Promise<void> => this.#listeners.query(endpoint, wire, from, control, atMs);
     this.#heart = new Heart(options.keeper?.beats);
     this.#front = ffi
       ? new FfiFront({
@@ -99,12 +101,17 @@ export class Server {
           store,
           metrics,
           onQuery,
+          outlived: options.keeper !== undefined,
           onCrash: (error) => {
             options.log.fatal(`fast path: ${describeError(error)}`);
             options.onFatal(`fast path: ${describeError(error)}`);
           },
         })
       : new DgramFront({ store: store.handle, metrics, clock: this.#clock, onQuery });
+    this.#left =
+      options.keeper !== undefined && this.#front instanceof FfiFront
+        ? new LeftBehind(options.keeper, this.#front, this.#clock)
+        : undefined;
     this.#http = new HttpServers({
       onDefect: (error) => options.log.error(`admin HTTP: ${describeError(error)}`),
     });
@@ -244,6 +251,7 @@ export class Server {
     const { region } = this.#services.store.handle;
     if (region.kind === "memfd") keeper.keep(this.#storeName, {}, region.fd);
     this.#publish();
+    this.#left?.takeOver();
     keeper.ready();
     for (const { name, fd } of before) {
       keeper.drop(name);
@@ -278,6 +286,7 @@ export class Server {
     this.#heart.stop();
     await stopBlocks(this.#blocks, "shutdown");
     await this.#tcp.close(0);
+    this.#left?.close();
     await this.#front.end();
   }
 

@@ -12,7 +12,7 @@ function open(): UpstreamPorts {
     threads: 1,
     store: AnswerStore.create({ bytes: 1 << 20, clock: systemClock }),
     metrics: Metrics.create({ threads: 2 }),
-    onQuery: () => {},
+    onQuery: () => Promise.resolve(),
     onCrash: (error) => {
       throw error;
     },

@@ -51,7 +51,7 @@ export class DgramFront implements UdpFront {
     const relay: Relay = {
       push: (_kind, id, receivedAtMs, from, payloadAt, payloadLength, sockaddrAt) => {
         const wire = from.slice(payloadAt, payloadAt + payloadLength);
-        options.onQuery(id, wire, from.slice(sockaddrAt, sockaddrAt + SOCKADDR_BYTES), undefined, receivedAtMs);
+        void options.onQuery(id, wire, from.slice(sockaddrAt, sockaddrAt + SOCKADDR_BYTES), undefined, receivedAtMs);
         return true;
       },
     };

@@ -4,10 +4,11 @@
 import { Worker } from "node:worker_threads";
 import { workerUrl } from "../../base/worker-url.ts";
 import { addToEpoll, createEpoll, type EpollHandle, removeFromEpoll } from "../../linux/epoll.ts";
+import { BATCH_BYTES } from "../../linux/datagram-batch.ts";
 import { createEventFd, signalEventFd } from "../../linux/event-fd.ts";
 import { closeFd } from "../../linux/fd.ts";
 import type { LoopWatch } from "../../linux/loop-watch.ts";
-import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
+import { createRegion, type RegionHandle, type SharedRegion } from "../../linux/shared-region.ts";
 import type { AnswerStoreHandle } from "../cache/region.ts";
 import type { MetricsHandle } from "../metrics/metrics.ts";
 import { openWarmUpSockets } from "./plant-warm-up.ts";
@@ -37,6 +38,11 @@ export interface FastPathThreadsOptions {
   readonly onCrash: (error: unknown) => void;
 }
 
+export interface ThreadRegions {
+  readonly batch: RegionHandle;
+  readonly ring: RegionHandle;
+}
+
 /** Room for the control words of several threads, `CONTROL_BYTES` each. */
 export interface ThreadControls {
   readonly region: SharedRegion;
@@ -52,6 +58,7 @@ interface RunningThread {
   /** eventfd that the thread wakes the main thread by. */
   readonly wakeFd: number;
   readonly ring: SharedRegion;
+  readonly batch: SharedRegion;
   readonly records: RelayReader;
   readonly exited: Promise<void>;
 }
@@ -76,6 +83,11 @@ export class FastPathThreads {
     const controls = options.controls ?? { region: createRegion("nodens-control", threads * CONTROL_BYTES), at: 0 };
     this.#threads = Array.from({ length: threads }, (_, i) => this.#start(options, controls, i));
     for (const thread of this.#threads) this.#drainWhenWoken(thread);
+  }
+
+  /** Memory of each thread in which a query may stand. */
+  get regions(): readonly ThreadRegions[] {
+    return this.#threads.map(({ batch, ring }) => ({ batch: batch.handle, ring: ring.handle }));
   }
 
   /** Makes `listeners` the ones that are served, in place of those before. Resolves when every thread has taken them. */
@@ -136,6 +148,7 @@ export class FastPathThreads {
     const wakeFd = createEventFd();
     const control = { region: controls.region.handle, at: controls.at + index * CONTROL_BYTES };
     const ring = createRegion("nodens-relay", RING_REGION_BYTES);
+    const batch = createRegion("nodens-batch", BATCH_BYTES);
     const start: ThreadStart = {
       thread: options.firstPage + index,
       epollFd: epoll.fd,
@@ -143,6 +156,7 @@ export class FastPathThreads {
       wakeFd,
       control,
       ring: ring.handle,
+      batch: batch.handle,
       store: options.store,
       metrics: options.metrics,
       segmentation: options.segmentation,
@@ -174,6 +188,7 @@ export class FastPathThreads {
       wakeFd,
       control: new Int32Array(controls.region.buffer, control.at, CONTROL_BYTES >> 2),
       ring,
+      batch,
       records: new RelayReader(ring.buffer),
       exited,
     };

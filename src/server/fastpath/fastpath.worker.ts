@@ -6,10 +6,11 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../base/clock.ts";
+import type { AnonymousMemory } from "../../linux/anonymous-memory.ts";
 import { DatagramBatch } from "../../linux/datagram-batch.ts";
 import { EpollWaiter } from "../../linux/epoll.ts";
 import { drainEventFd, signalEventFd } from "../../linux/event-fd.ts";
-import { openRegion } from "../../linux/shared-region.ts";
+import { openRegion, type RegionHandle } from "../../linux/shared-region.ts";
 import { AnswerReader } from "../cache/answer-reader.ts";
 import {
   addTo,
@@ -44,7 +45,7 @@ interface ServedListener {
 
 const start = workerData as ThreadStart;
 const control = new Int32Array(openRegion(start.control.region).buffer, start.control.at, CONTROL_BYTES >> 2);
-const batch = new DatagramBatch(start.segmentation);
+const batch = new DatagramBatch(start.segmentation, batchMemory(start.batch));
 const relay = new RelayWriter(openRegion(start.ring).buffer);
 const counters = new FastpathCounters(start.metrics.fastpath);
 const { floats } = counters;
@@ -114,6 +115,12 @@ function endWarmUp(): void {
   warmUp?.close();
 }
 
+/** Mapped for the whole process; the main thread takes it away again. */
+function batchMemory(handle: RegionHandle): AnonymousMemory | undefined {
+  if (handle.kind !== "memfd") return undefined;
+  return { address: handle.address, buffer: openRegion(handle).buffer as ArrayBuffer, free: () => undefined };
+}
+
 function serve(listener: number): void {
   const served = listeners.get(listener);
   if (served === undefined) return;
@@ -133,7 +140,7 @@ function takeMessages(): void {
     listeners.clear();
     for (const listener of set.listeners) {
       listeners.set(listener.id, {
-        io: new MmsgIo(batch, listener.fd, listener.wildcard),
+        io: new MmsgIo(batch, listener.fd, listener.wildcard, listener.id),
         zones: new ZoneTable(listener.zones),
       });
     }

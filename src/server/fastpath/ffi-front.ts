@@ -2,6 +2,7 @@
 import { closeFd } from "../../linux/fd.ts";
 import { LoopWatch } from "../../linux/loop-watch.ts";
 import { SendBatch } from "../../linux/send-batch.ts";
+import { createRegion, type RegionHandle, type SharedRegion } from "../../linux/shared-region.ts";
 import {
   adoptListener,
   openListener,
@@ -16,6 +17,8 @@ import type { UpstreamPorts } from "../upstream/upstream-ports.ts";
 import { BatchPorts } from "./batch-ports.ts";
 import { FastPathThreads, type ThreadControls } from "./fast-path-threads.ts";
 import { plantWarmUp } from "./plant-warm-up.ts";
+import type { LeftQuery } from "./left-queries.ts";
+import { PENDING_BYTES, PendingQueries } from "./pending-queries.ts";
 import type { RelayReader } from "./relay-ring.ts";
 import type { FastListener } from "./thread-messages.ts";
 import type { KeptEndpoint, QueryListener, ServedEndpoint, UdpEndpoint, UdpFront } from "./udp-front.ts";
@@ -25,6 +28,8 @@ export interface FfiFrontOptions {
   readonly store: AnswerStore;
   readonly metrics: Metrics;
   readonly onQuery: QueryListener;
+  /** Somebody will look at what stands in `regions` when this process is dead; default false. */
+  readonly outlived?: boolean;
   readonly onCrash: (error: unknown) => void;
   /** Default: memory of this process alone. */
   readonly controls?: ThreadControls | undefined;
@@ -51,6 +56,10 @@ export class FfiFront implements UdpFront {
   #pastDrops: number;
   #nextId: number;
   #flushScheduled: boolean;
+  readonly #pendingRegion: SharedRegion | undefined;
+  readonly #pending: PendingQueries | undefined;
+  /** Slots of pending queries whose replies leave with the next flush. */
+  readonly #done: number[];
 
   constructor(options: FfiFrontOptions) {
     this.description = `${options.threads} fast-path thread${options.threads === 1 ? "" : "s"}`;
@@ -62,6 +71,9 @@ export class FfiFront implements UdpFront {
     this.#pastDrops = 0;
     this.#nextId = 0;
     this.#flushScheduled = false;
+    this.#pendingRegion = options.outlived === true ? createRegion("nodens-pending", PENDING_BYTES) : undefined;
+    this.#pending = this.#pendingRegion === undefined ? undefined : new PendingQueries(this.#pendingRegion.buffer);
+    this.#done = [];
     const probe = openListener("127.0.0.1", 0);
     const segmentation = supportsSegmentation(probe.fd);
     probe.close();
@@ -81,6 +93,26 @@ export class FfiFront implements UdpFront {
     const page = fastpath.pageAt(MAIN_PAGE);
     this.ports = new BatchPorts(this.#watch, (count) => addTo(fastpath.floats, page + UPSTREAM_DATAGRAMS_AT, count));
     this.#stopCounting = options.metrics.beforeScrape(() => this.#countDrops());
+  }
+
+  /** Memory in which a query may stand that has been received and not answered, by names that a server after this knows. */
+  get regions(): ReadonlyMap<string, RegionHandle> {
+    const regions = new Map<string, RegionHandle>();
+    for (const [thread, { batch, ring }] of this.#threads.regions.entries()) {
+      regions.set(`batch/${thread}`, batch);
+      regions.set(`ring/${thread}`, ring);
+    }
+    if (this.#pendingRegion !== undefined) regions.set("pending/0", this.#pendingRegion.handle);
+    return regions;
+  }
+
+  /** Asks what a server before this one left. Only for endpoints that are open by the same id; what came by others is dropped. */
+  askAgain(left: readonly LeftQuery[]): void {
+    for (const query of left) {
+      const slot = this.#pending?.putLeft(query) ?? -1;
+      const { listener, wire, sockaddr, control, receivedAtMs } = query;
+      this.#finishWith(slot, this.#onQuery(listener, wire, sockaddr, control, receivedAtMs));
+    }
   }
 
   // Async although nothing is awaited: a failure to bind is a rejection.
@@ -117,12 +149,7 @@ export class FfiFront implements UdpFront {
     const { bytes } = batch;
     for (let i = 0; i < length; i++) bytes[at + i] = message[i] ?? 0;
     batch.commit(length, sockaddr, control);
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    process.nextTick(() => {
-      this.#flushScheduled = false;
-      batch.flush();
-    });
+    if (!this.#flushScheduled) this.#flushSoon();
   }
 
   close(endpoint: UdpEndpoint): void {
@@ -142,10 +169,32 @@ export class FfiFront implements UdpFront {
     this.#endpoints.clear();
     this.#threads.close();
     this.#watch.close();
+    this.#pendingRegion?.close();
   }
 
   #take(record: RelayReader): void {
-    this.#onQuery(record.id, record.payload(), record.sockaddr(), record.control(), record.receivedAtMs);
+    const slot = this.#pending?.put(record) ?? -1;
+    const { id, receivedAtMs } = record;
+    this.#finishWith(slot, this.#onQuery(id, record.payload(), record.sockaddr(), record.control(), receivedAtMs));
+  }
+
+  /** The query stays pending until its reply has left. */
+  #finishWith(slot: number, done: Promise<void>): void {
+    if (slot < 0) return;
+    void done.then(() => {
+      this.#done.push(slot);
+      if (!this.#flushScheduled) this.#flushSoon();
+    });
+  }
+
+  #flushSoon(): void {
+    this.#flushScheduled = true;
+    process.nextTick(() => {
+      this.#flushScheduled = false;
+      this.#replies.flush();
+      for (const slot of this.#done) this.#pending?.free(slot);
+      this.#done.length = 0;
+    });
   }
 
   #own(endpoint: UdpEndpoint): FfiEndpoint {

@@ -11,7 +11,7 @@ describe("with FFI", { skip: withoutFfi }, () => {
       const socket = openListener("127.0.0.1", 0);
       const batch = new DatagramBatch(segmentation);
       return Promise.resolve({
-        io: new MmsgIo(batch, socket.fd, false),
+        io: new MmsgIo(batch, socket.fd, false, 1),
         port: socket.port,
         close: () => {
           socket.close();
@@ -25,7 +25,7 @@ describe("with FFI", { skip: withoutFfi }, () => {
     const socket = openListener("0.0.0.0", 0);
     const batch = new DatagramBatch(true);
     return Promise.resolve({
-      io: new MmsgIo(batch, socket.fd, true),
+      io: new MmsgIo(batch, socket.fd, true, 1),
       port: socket.port,
       close: () => {
         socket.close();

@@ -8,17 +8,23 @@ export class MmsgIo implements DatagramIo {
   readonly #batch: DatagramBatch;
   readonly #fd: number;
   readonly #wildcard: boolean;
+  readonly #id: number;
 
-  /** @param batch may be shared by all sockets of one thread, which are served one after the other */
-  constructor(batch: DatagramBatch, fd: number, wildcard: boolean) {
+  /**
+   * @param batch may be shared by all sockets of one thread, which are served one after the other
+   * @param id of the listener: left behind with what was received
+   */
+  constructor(batch: DatagramBatch, fd: number, wildcard: boolean, id: number) {
     this.bytes = batch.bytes;
     this.words = batch.words;
     this.#batch = batch;
     this.#fd = fd;
     this.#wildcard = wildcard;
+    this.#id = id;
   }
 
   receive(): number {
+    this.#batch.owner = this.#id;
     return this.#batch.receive(this.#fd, this.#wildcard);
   }
 

@@ -40,6 +40,7 @@ export interface ServedEndpoint {
  * A query for the main thread. All is the callee's to keep.
  *
  * @param control packet info to give back with the reply; undefined when the socket has one address
+ * @returns when it is answered, or will not be; never rejects
  */
 export type QueryListener = (
   endpoint: number,
@@ -47,7 +48,7 @@ export type QueryListener = (
   sockaddr: Uint8Array,
   control: Uint8Array | undefined,
   receivedAtMs: number,
-) => void;
+) => Promise<void>;
 
 export interface UdpFront {
   /** For the log: how packets get in and out. */

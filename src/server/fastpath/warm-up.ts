@@ -55,7 +55,7 @@ export class WarmUp {
     });
     this.#zones = new ZoneTable([{ name: plan.zone, partition: plan.partition, row: 0, slow: false }]);
     this.#sockets = sockets;
-    this.#io = new MmsgIo(parts.batch, sockets.serverFd, false);
+    this.#io = new MmsgIo(parts.batch, sockets.serverFd, false, NO_LISTENER);
     this.#queries = plan.queries;
     this.#stepsLeft = STEPS;
   }

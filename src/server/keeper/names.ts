@@ -3,6 +3,8 @@
 export const BEATS_NAME = "beats";
 /** Queries that the standby could not answer. One ring for all servers: only the standby writes, only the server reads. */
 export const STANDBY_RING_NAME = "ring/0/standby";
+/** Memory in which a dead server's queries stand: `left/GENERATION/KIND/NUMBER`. */
+export const LEFT_PREFIX = "left/";
 export const ANSWERS_PREFIX = "answers/";
 
 export type SocketKind = "udp" | "tcp" | "tls";

@@ -72,7 +72,7 @@ function usePlan(sockets: readonly StandbySocket[], reader: AnswerReader | undef
   served = sockets.map(({ id, fd, wildcard, zones }) => ({
     id,
     fd,
-    io: new MmsgIo(io, fd, wildcard),
+    io: new MmsgIo(io, fd, wildcard, id),
     zones: new ZoneTable(zones),
   }));
 }

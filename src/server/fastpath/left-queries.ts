@@ -1,0 +1,83 @@
+/**
+ * Queries that a dead server had received and perhaps not answered, out of the memory that outlived it. All are asked again; a
+ * client that gets two answers takes the first.
+ */
+import { SOCKADDR_MAX_BYTES } from "../../base/address.ts";
+import {
+  ANCOUNT_AT,
+  ARCOUNT_AT,
+  FLAG_CD,
+  FLAG_QR,
+  FLAG_RD,
+  FLAGS_AT,
+  HEADER_BYTES,
+  NSCOUNT_AT,
+  QDCOUNT_AT,
+  readU16,
+  writeU16,
+} from "../../dns/header.ts";
+import { nameLength } from "../../dns/name.ts";
+import { admitQuery, QueryView, VERDICT_ACCEPT } from "../../dns/query-view.ts";
+import { unfinishedDatagrams } from "../../linux/unfinished-batch.ts";
+import { RECORD_HEADER_BYTES, RelayReader, RING_REGION_BYTES } from "./relay-ring.ts";
+
+/** All is the receiver's to keep. */
+export interface LeftQuery {
+  /** Id of the endpoint that it came by. */
+  readonly listener: number;
+  readonly wire: Uint8Array;
+  readonly sockaddr: Uint8Array;
+  /** Packet info; undefined when the socket has one address. */
+  readonly control: Uint8Array | undefined;
+  /** CLOCK_MONOTONIC, milliseconds. */
+  readonly receivedAtMs: number;
+}
+
+/** What stands in a fast-path thread's batch. @param nowMs when they came is not known: it was just before */
+export function leftInBatch(buffer: ArrayBufferLike, nowMs: number): LeftQuery[] {
+  return unfinishedDatagrams(buffer).flatMap(({ owner, payload, room, sockaddr, control }) => {
+    const wire = owner < 0 ? undefined : asQuery(payload, room);
+    if (wire === undefined) return [];
+    const sender = sockaddr.slice(0, SOCKADDR_MAX_BYTES);
+    return [{ listener: owner, wire, sockaddr: sender, control: control?.slice(), receivedAtMs: nowMs }];
+  });
+}
+
+/** What stands in a relay ring. The ring is empty after that. */
+export function leftInRing(buffer: ArrayBufferLike): LeftQuery[] {
+  if (buffer.byteLength < RING_REGION_BYTES) return [];
+  const reader = new RelayReader(buffer);
+  const left: LeftQuery[] = [];
+  for (let most = RING_REGION_BYTES / RECORD_HEADER_BYTES; most > 0 && reader.next(); most--) {
+    left.push({
+      listener: reader.id,
+      wire: reader.payload().slice(),
+      sockaddr: reader.sockaddr().slice(),
+      control: reader.control()?.slice(),
+      receivedAtMs: reader.receivedAtMs,
+    });
+  }
+  return left;
+}
+
+const view = new QueryView();
+
+/**
+ * The query in a slot where a reply may have been begun. Replies are written behind the client's own question, over its OPT:
+ * where that is so, what is left to ask is the bare question.
+ *
+ * @returns undefined when there is none
+ */
+function asQuery(payload: Uint8Array, room: Uint8Array): Uint8Array | undefined {
+  if (payload.length < HEADER_BYTES) return undefined;
+  const flags = readU16(payload, FLAGS_AT);
+  const wire = payload.slice();
+  if ((flags & FLAG_QR) === 0 && admitQuery(wire, 0, wire.length, view) === VERDICT_ACCEPT) return wire;
+  const named = nameLength(room, HEADER_BYTES, room.length - 4);
+  if (named < 0) return undefined;
+  const bare = room.slice(0, HEADER_BYTES + named + 4);
+  writeU16(bare, FLAGS_AT, flags & (FLAG_RD | FLAG_CD));
+  writeU16(bare, QDCOUNT_AT, 1);
+  for (const at of [ANCOUNT_AT, NSCOUNT_AT, ARCOUNT_AT]) writeU16(bare, at, 0);
+  return bare;
+}
