@@ -63,6 +63,8 @@ it("finds the longest time without an answer, at the beginning and the end too",
   assert.deepEqual(gap([0, 1], [90, 1, 1], [100, 1]), [0, 91]);
   // An answer that overtakes is taken when it comes.
   assert.deepEqual(gap([0, 1, 60], [10, 1, 1], [100, 1, 1]), [11, 49]);
+  // After the last query nobody waits for anything new.
+  assert.deepEqual(gap([0, 1, 1], [10, 1, 500]), [1, 9]);
   assert.deepEqual(gap(), [0, 0]);
 });
 
