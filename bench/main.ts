@@ -9,6 +9,7 @@ import { availableParallelism, cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeError, UsageError } from "../src/base/errors.ts";
 import { isInstalled, killChildren, pinSelf, versionLine } from "./children.ts";
+import { flood } from "./flood.ts";
 import { hits } from "./hits.ts";
 import { memory } from "./memory.ts";
 import { misses } from "./misses.ts";
@@ -21,7 +22,7 @@ import { start } from "./start.ts";
 import { storm } from "./storm.ts";
 import { startBenchUpstream } from "./upstream-process.ts";
 
-const SCENARIOS = { hits, paced, misses, memory, start, storm } satisfies Record<ScenarioName, Scenario>;
+const SCENARIOS = { hits, paced, misses, memory, start, storm, flood } satisfies Record<ScenarioName, Scenario>;
 const EXIT_USAGE = 2;
 const EXIT_CANNOT = 3;
 

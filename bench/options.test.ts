@@ -11,6 +11,8 @@ it("has a default for all but the scenario", () => {
   );
   assert.deepEqual(parseOptions(["paced"]).rates, [1000, 10_000]);
   assert.deepEqual(parseOptions(["misses"]).rates, [10_000]);
+  const flood = parseOptions(["flood"]);
+  assert.deepEqual([flood.seconds, flood.rounds, flood.rates], [30, 1, [20_000]]);
 });
 
 it("reads a peer's command, equals signs and all, and lists", () => {

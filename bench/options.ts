@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { UsageError } from "../src/base/errors.ts";
 
-export const SCENARIO_NAMES = ["hits", "paced", "misses", "memory", "start", "storm"] as const;
+export const SCENARIO_NAMES = ["hits", "paced", "misses", "memory", "start", "storm", "flood"] as const;
 export type ScenarioName = (typeof SCENARIO_NAMES)[number];
 
 export interface BenchOptions {
@@ -15,7 +15,7 @@ export interface BenchOptions {
   readonly clients: number;
   /** Queries of dnsperf that may wait at once. The default stays below the 256 that a default socket buffer holds. */
   readonly outstanding: number;
-  /** Offered queries a second: of `misses` (beside saturated), of `paced`. */
+  /** Offered queries a second: of `misses` (beside saturated), of `paced`, of `flood`. */
   readonly rates: readonly number[];
   /** Names of the servers to run; empty: all that are installed. */
   readonly only: readonly string[];
@@ -26,7 +26,7 @@ export interface BenchOptions {
   readonly json: string | undefined;
 }
 
-export const USAGE = `Usage: npm run bench -- hits | paced | misses | memory | start | storm [options]
+export const USAGE = `Usage: npm run bench -- hits | paced | misses | memory | start | storm | flood [options]
 
   hits    CPU per answer from the cache, as many queries as the server answers
   paced   CPU per answer and latency at fixed rates
@@ -34,13 +34,15 @@ export const USAGE = `Usage: npm run bench -- hits | paced | misses | memory | s
   memory  proportional memory of the process tree with 10,000 answers cached
   start   from the start of the process to its first answer
   storm   latency of answers from the cache while 10,000 other questions wait for the upstream
+  flood   answers from the cache and memory while random names are asked for, with an upstream that takes 200 ms
 
-  --seconds N          of each measured run (default 5)
+  --seconds N          of each measured run (default 5; flood 30)
   --warm-up N          seconds of load before that (default 2)
-  --rounds N           runs of each server, in alternating order; medians are shown (default 3)
+  --rounds N           runs of each server, in alternating order; medians are shown (default 3; flood 1)
   --clients N          client sockets (default 100)
   --outstanding N      queries under way at once when saturated (default 200)
-  --rate N[,N...]      offered queries a second (default: paced 1000,10000; misses 10000)
+  --rate N[,N...]      offered queries a second (default: paced 1000,10000; misses 10000;
+                       flood 20000)
   --only NAME[,NAME]   these servers only
   --peer NAME=COMMAND  one more server; {port}, {upstream} (a port of 127.0.0.1) and {corefile} are put in. Repeatable
   --server-core N      core of the server (default 0)
@@ -64,12 +66,12 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     if (!Number.isInteger(number) || number < 0) throw new UsageError(`--${name} must be the number of a core`);
     return number;
   };
-  const defaultRates = scenario === "paced" ? [1000, 10_000] : [10_000];
+  const defaultRates = { paced: [1000, 10_000], flood: [20_000] }[String(scenario)] ?? [10_000];
   return {
     scenario,
-    seconds: positive("seconds", values.seconds, 5),
+    seconds: positive("seconds", values.seconds, scenario === "flood" ? 30 : 5),
     warmUpSeconds: positive("warm-up", values["warm-up"], 2),
-    rounds: Math.ceil(positive("rounds", values.rounds, 3)),
+    rounds: Math.ceil(positive("rounds", values.rounds, scenario === "flood" ? 1 : 3)),
     clients: Math.ceil(positive("clients", values.clients, 100)),
     outstanding: Math.ceil(positive("outstanding", values.outstanding, 200)),
     rates: values.rate === undefined ? defaultRates : values.rate.split(",").map((rate) => positive("rate", rate, 0)),

@@ -1,4 +1,4 @@
-/** The bench's upstream from outside: `upstream.ts` as a child on the load generator's core. */
+/** The bench's upstreams from outside: `upstream.ts` and others as children on the load generator's core. */
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { spawnPinned } from "./children.ts";
@@ -11,8 +11,35 @@ export interface BenchUpstream {
 }
 
 export async function startBenchUpstream(core: number): Promise<BenchUpstream> {
-  const script = fileURLToPath(new URL("./upstream.ts", import.meta.url));
-  const child = spawnPinned(core, [process.execPath, script], ["ignore", "inherit", "inherit", "ipc"]);
+  const upstream = await startUpstreamProcess(core, new URL("./upstream.ts", import.meta.url), []);
+  return {
+    port: upstream.port,
+    async queries() {
+      const [udp = 0, tcp = 0] = await upstream.count("udp", "tcp");
+      return udp + tcp;
+    },
+    stop: () => upstream.stop(),
+  };
+}
+
+export interface UpstreamProcess {
+  readonly port: number;
+  /** What it has counted so far, by the names that it gives to that. */
+  count(...names: readonly string[]): Promise<number[]>;
+  stop(): Promise<void>;
+}
+
+/**
+ * @param script sends `{ port }` when it listens, and its counts when it is sent anything; ends when
+ *   the channel is closed
+ */
+export async function startUpstreamProcess(
+  core: number,
+  script: URL,
+  args: readonly string[],
+): Promise<UpstreamProcess> {
+  const command = [process.execPath, fileURLToPath(script), ...args];
+  const child = spawnPinned(core, command, ["ignore", "inherit", "inherit", "ipc"]);
   const waiting: PromiseWithResolvers<object>[] = [];
   child.on("message", (message: unknown) => {
     if (typeof message === "object" && message !== null) waiting.shift()?.resolve(message);
@@ -29,10 +56,11 @@ export async function startBenchUpstream(core: number): Promise<BenchUpstream> {
   const port = number(await next(), "port");
   return {
     port,
-    async queries() {
+    async count(...names) {
       const counts = next();
       child.send("count");
-      return number(await counts, "udp") + number(await counts, "tcp");
+      const counted = await counts;
+      return names.map((name) => number(counted, name));
     },
     async stop() {
       child.disconnect();
