@@ -31,6 +31,8 @@ export interface LeftQuery {
   readonly control: Uint8Array | undefined;
   /** CLOCK_MONOTONIC, milliseconds. */
   readonly receivedAtMs: number;
+  /** Servers that have died with it in hand, at least. */
+  readonly deaths: number;
 }
 
 /** What stands in a fast-path thread's batch. @param nowMs when they came is not known: it was just before */
@@ -39,7 +41,7 @@ export function leftInBatch(buffer: ArrayBufferLike, nowMs: number): LeftQuery[]
     const wire = owner < 0 ? undefined : asQuery(payload, room);
     if (wire === undefined) return [];
     const sender = sockaddr.slice(0, SOCKADDR_MAX_BYTES);
-    return [{ listener: owner, wire, sockaddr: sender, control: control?.slice(), receivedAtMs: nowMs }];
+    return [{ listener: owner, wire, sockaddr: sender, control: control?.slice(), receivedAtMs: nowMs, deaths: 1 }];
   });
 }
 
@@ -55,6 +57,7 @@ export function leftInRing(buffer: ArrayBufferLike): LeftQuery[] {
       sockaddr: reader.sockaddr().slice(),
       control: reader.control()?.slice(),
       receivedAtMs: reader.receivedAtMs,
+      deaths: 0,
     });
   }
   return left;

@@ -1,22 +1,37 @@
-/** How long to wait before a server that ended is started again. */
+/**
+ * How long to wait before a server that ended is started again.
+ *
+ * One that had served is replaced at once, unless that happens too often; one that never came to serve is waited for longer
+ * each time.
+ */
 
 const FIRST_MS = 100;
 const LONGEST_MS = 10_000;
-/** A server that lived so long was no part of a crash loop. */
-const GOOD_LIFE_MS = 10_000;
+/** Servers replaced at once: so many in a row, and then so many a second. */
+const AT_ONCE_MAX = 10;
+const AT_ONCE_PER_S = 2;
 
 export class BackOff {
-  #nextMs: number;
+  #failures: number;
+  #tokens: number;
+  #tokensAtMs: number;
 
   constructor() {
-    this.#nextMs = 0;
+    this.#failures = 0;
+    this.#tokens = AT_ONCE_MAX;
+    this.#tokensAtMs = 0;
   }
 
-  /** @param livedMs how long the one that ended had lived @returns 0 at first, then 100 ms, doubled up to 10 s */
-  delayMs(livedMs: number): number {
-    if (livedMs >= GOOD_LIFE_MS) this.#nextMs = 0;
-    const delayMs = this.#nextMs;
-    this.#nextMs = Math.min(LONGEST_MS, Math.max(FIRST_MS, delayMs * 2));
-    return delayMs;
+  /** @param served whether it had become ready @returns 0, or 100 ms, doubled each time up to 10 s */
+  delayMs(served: boolean, nowMs: number): number {
+    const gained = ((nowMs - this.#tokensAtMs) * AT_ONCE_PER_S) / 1000;
+    this.#tokens = Math.min(AT_ONCE_MAX, this.#tokens + gained);
+    this.#tokensAtMs = nowMs;
+    if (served && this.#tokens >= 1) {
+      this.#tokens--;
+      this.#failures = 0;
+      return 0;
+    }
+    return Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#failures++);
   }
 }

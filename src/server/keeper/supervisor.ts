@@ -267,7 +267,7 @@ export class Supervisor {
     this.#standby.serve();
     Atomics.store(this.#words, STANDBY_WORD, 1);
     this.#floats[RESTARTS_FLOAT] = (this.#floats[RESTARTS_FLOAT] ?? 0) + 1;
-    const delayMs = this.#backOff.delayMs(nowMs - server.startedAtMs);
+    const delayMs = this.#backOff.delayMs(server.ready, nowMs);
     const how = server.killedFor ?? (signal === null ? `ended with code ${code}` : `was killed by ${signal}`);
     log.error(
       `keeper: the server (process ${server.child.pid}) ${how}; another is started ${delayMs === 0 ? "at once" : `in ${delayMs} ms`}`,
