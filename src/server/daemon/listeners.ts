@@ -29,6 +29,8 @@ interface OpenListener {
   readonly tcp: TcpListener;
   /** To be kept; none without a keeper. */
   readonly sockets: readonly KeptItem[];
+  /** From now on queries over TCP are answered; those that came before wait. */
+  readonly begin: () => void;
   route: Route;
 }
 
@@ -115,6 +117,7 @@ export class Listeners {
       const listener = known.get(keyOf(plan));
       if (listener === undefined) throw new Error(`${keyOf(plan)} was not prepared`);
       listener.route = new Route(plan, metrics);
+      listener.begin();
       listener.tcp.change(limitsOf(plan.timeouts), plan.scheme === "tls" ? plan.tls : undefined);
       wanted.set(listener.key, listener);
     }
@@ -164,11 +167,14 @@ export class Listeners {
     const kept = this.#takeKept(plan);
     const udp = plan.scheme === "tls" ? undefined : await front.open(plan.address, plan.port, endpointOf(kept.udp));
     let route = new Route(plan, this.#parts.metrics);
+    const used = Promise.withResolvers<void>();
+    let began = false;
     const answer = async (
       message: Uint8Array,
       _client: SocketAddress,
       sockaddr: Uint8Array,
     ): Promise<Uint8Array | undefined> => {
+      if (!began) await used.promise;
       let reply: Uint8Array | undefined;
       await dispatcher.serve(route, "tcp", message, sockaddr, clock.monotonicMs(), (bytes, length) => {
         reply = bytes.slice(0, length);
@@ -194,6 +200,10 @@ export class Listeners {
       scheme: plan.scheme,
       udp,
       tcp: listening,
+      begin: () => {
+        began = true;
+        used.resolve();
+      },
       sockets: this.#toKeep(plan, udp, tcpFd),
       get route() {
         return route;

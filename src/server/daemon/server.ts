@@ -226,18 +226,17 @@ export class Server {
       );
     }
     try {
-      // At the first start plugins may ask their own listeners (loop), at a reload the old ones still answer there.
-      if (first) await this.#listeners.use(prepared);
+      // Before the listeners are used: what has come to a kept socket meanwhile is asked at once.
       for (const block of blocks) {
         started.push(block);
         for (const { instance } of block.plugins) await instance.start?.();
       }
     } catch (error) {
       await stopBlocks(started, "reload");
-      if (!first) await this.#listeners.abandon(prepared);
+      await this.#listeners.abandon(prepared);
       throw error;
     }
-    if (!first) await this.#listeners.use(prepared);
+    await this.#listeners.use(prepared);
     this.#blocks = blocks;
     if (!first) this.#publish();
     await stopBlocks(before, "reload");

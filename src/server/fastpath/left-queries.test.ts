@@ -8,7 +8,7 @@ import { readSockaddr } from "../../base/address.ts";
 import { BATCH_BYTES, DatagramBatch } from "../../linux/datagram-batch.ts";
 import { createRegion } from "../../linux/shared-region.ts";
 import { openListener } from "../../linux/udp-socket.ts";
-import { leftInBatch, leftInRing } from "./left-queries.ts";
+import { leftInBatch, leftInRing, type LeftQuery } from "./left-queries.ts";
 import { MmsgIo } from "./mmsg-io.ts";
 import { leftInPending, PENDING_BYTES, PendingQueries } from "./pending-queries.ts";
 import { KIND_QUERY, RelayReader, RelayWriter, RING_REGION_BYTES } from "./relay-ring.ts";
@@ -114,20 +114,25 @@ describe("what a dead server left", { skip: withoutFfi }, () => {
   it("in hand: what was put there and not freed", () => {
     const region = new ArrayBuffer(PENDING_BYTES);
     const pending = new PendingQueries(region);
-    const left = (id: number) => ({
+    const left = (id: number, deaths = 0): LeftQuery => ({
       listener: LISTENER,
       wire: query(id),
       sockaddr: Uint8Array.from({ length: 28 }, (_, i) => i + id),
       control: id === 2 ? Uint8Array.of(9, 9, 9, 9) : undefined,
       receivedAtMs: id * 1.5,
+      deaths,
     });
     const slots = [1, 2, 3].map((id) => pending.putLeft(left(id)));
     pending.free(slots[0] ?? -1);
-    assert.deepEqual(leftInPending(region), [left(2), left(3)]);
+    assert.deepEqual(leftInPending(region), [left(2, 1), left(3, 1)]);
     pending.putLeft(left(4));
-    assert.deepEqual(leftInPending(region), [left(4), left(2), left(3)]);
+    assert.deepEqual(leftInPending(region), [left(4, 1), left(2, 1), left(3, 1)]);
     assert.equal(pending.putLeft({ ...left(5), wire: new Uint8Array(600) }), -1);
     pending.free(-1);
+    const again = new ArrayBuffer(PENDING_BYTES);
+    const next = new PendingQueries(again);
+    for (const deaths of [1, 2]) next.putLeft(left(6 + deaths, deaths));
+    assert.deepEqual(leftInPending(again), [left(7, 2)], "what has killed three is not asked again");
   });
 
   it("is nothing where the memory is too short or holds something else", () => {

@@ -7,7 +7,8 @@
  *   slot:    0          4       8            16           44              48          88       512
  *            | used u32 | id    | received f64 | sockaddr[28] | control len   | control[40] | query …
  *
- * `used` is the length of the query, 0 in a free slot; it is written last. A query that is longer than its place (no resolver
+ * `used` is the length of the query in its lower half, 0 in a free slot, and how many servers have died with it before in its
+ * upper; it is written last. A query with which three have died is not asked again: it may be what kills them. A query that is longer than its place (no resolver
  * sends such) is not kept, nor is one that finds no free slot: they are lost with their server.
  */
 import type { LeftQuery } from "./left-queries.ts";
@@ -22,6 +23,8 @@ const CONTROL_LENGTH_AT = 44;
 const CONTROL_AT = 48;
 const CONTROL_MAX_BYTES = 40;
 const QUERY_AT = 88;
+const DEATHS_SHIFT = 16;
+const DEATHS_MAX = 3;
 const QUERY_MAX_BYTES: number = SLOT_BYTES - QUERY_AT;
 /** As many as may be in flight by default. */
 const SLOTS = 16_384;
@@ -49,15 +52,13 @@ export class PendingQueries {
 
   /** Copies the query that `record` stands on. @returns its slot for `free`; -1 when it is not kept */
   put(record: RelayReader): number {
-    return this.#write(record.id, record.receivedAtMs, record.bytes, record.payloadAt, record.length, record);
+    return this.#write(record.id, record.receivedAtMs, record.bytes, record.payloadAt, record.length, 0, record);
   }
 
   /** The same for a query that a server before this one left. */
-  putLeft({ listener, receivedAtMs, wire, sockaddr, control }: LeftQuery): number {
-    return this.#write(listener, receivedAtMs, wire, 0, wire.length, {
-      sockaddr: () => sockaddr,
-      control: () => control,
-    });
+  putLeft({ listener, receivedAtMs, wire, sockaddr, control, deaths }: LeftQuery): number {
+    const sender = { sockaddr: () => sockaddr, control: () => control };
+    return this.#write(listener, receivedAtMs, wire, 0, wire.length, deaths, sender);
   }
 
   /** The query is answered, or will not be. @param slot -1 is ignored */
@@ -73,6 +74,7 @@ export class PendingQueries {
     from: Uint8Array,
     queryAt: number,
     length: number,
+    deaths: number,
     sender: { sockaddr(): Uint8Array; control(): Uint8Array | undefined },
   ): number {
     if (length > QUERY_MAX_BYTES) return -1;
@@ -88,7 +90,7 @@ export class PendingQueries {
     this.#words[(at + CONTROL_LENGTH_AT) >> 2] = kept?.length ?? 0;
     if (kept !== undefined) bytes.set(kept, at + CONTROL_AT);
     for (let i = 0; i < length; i++) bytes[at + QUERY_AT + i] = from[queryAt + i] ?? 0;
-    this.#words[at >> 2] = length;
+    this.#words[at >> 2] = length | (deaths << DEATHS_SHIFT);
     return slot;
   }
 }
@@ -101,8 +103,10 @@ export function leftInPending(buffer: ArrayBufferLike): LeftQuery[] {
   const words = new Int32Array(buffer, 0, PENDING_BYTES >> 2);
   for (let slot = 0; slot < SLOTS; slot++) {
     const at = SLOTS_AT + slot * SLOT_BYTES;
-    const length = words[at >> 2] ?? 0;
-    if (length <= 0 || length > QUERY_MAX_BYTES) continue;
+    const used = words[at >> 2] ?? 0;
+    const length = used & ((1 << DEATHS_SHIFT) - 1);
+    const deaths = (used >>> DEATHS_SHIFT) + 1;
+    if (length === 0 || length > QUERY_MAX_BYTES || deaths >= DEATHS_MAX) continue;
     const controlLength = words[(at + CONTROL_LENGTH_AT) >> 2] ?? 0;
     const hasControl = controlLength > 0 && controlLength <= CONTROL_MAX_BYTES;
     left.push({
@@ -111,6 +115,7 @@ export function leftInPending(buffer: ArrayBufferLike): LeftQuery[] {
       wire: bytes.slice(at + QUERY_AT, at + QUERY_AT + length),
       sockaddr: bytes.slice(at + SOCKADDR_AT, at + CONTROL_LENGTH_AT),
       control: hasControl ? bytes.slice(at + CONTROL_AT, at + CONTROL_AT + controlLength) : undefined,
+      deaths,
     });
   }
   return left;

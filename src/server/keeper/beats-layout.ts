@@ -18,7 +18,7 @@ export const VERSION_WORD = 1;
 export const MAIN_BEAT_WORD = 2;
 /** Threads whose control words count. */
 export const THREADS_WORD = 3;
-/** 1 while the standby thread may receive. */
+/** 1 while the standby may receive. */
 export const STANDBY_WORD = 16;
 
 /** Doubles: index into a `Float64Array` of the region. Written by the keeper. */

@@ -1,4 +1,4 @@
-/** What the standby serves while there is no server: told by the server, checked by the keeper, used by the thread. */
+/** What the standby serves while there is no server: told by the server, checked by the keeper. */
 import type { FastZone } from "../fastpath/zone-table.ts";
 import { integerOf, objectOf } from "./fields.ts";
 import { KeeperError } from "./keeper-error.ts";

@@ -1,82 +1,67 @@
-/** The standby thread as the keeper sees it: given a plan, started, stopped. */
-import { Worker } from "node:worker_threads";
-import { workerUrl } from "../../base/worker-url.ts";
+/**
+ * The standby: answers hits from the kept answer store while there is no server.
+ *
+ * It runs in the keeper's one thread, on its event loop, for that has nothing else to do then; a thread of its own, parked
+ * for most of its life, would take 10 MiB. It is the fast path over the kept sockets: hits are answered, what else comes
+ * goes into a ring for the next server (`LeftBehind` of the daemon). Parked it costs nothing.
+ */
+import { systemClock } from "../../base/clock.ts";
 import { adoptRegion } from "../../linux/adopt-region.ts";
-import { createEventFd, signalEventFd } from "../../linux/event-fd.ts";
+import { DatagramBatch } from "../../linux/datagram-batch.ts";
 import { closeFd, duplicateFd } from "../../linux/fd.ts";
+import type { LoopWatch } from "../../linux/loop-watch.ts";
 import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
-import { RING_REGION_BYTES } from "../fastpath/relay-ring.ts";
+import { AnswerReader } from "../cache/answer-reader.ts";
+import { StoreRegionError } from "../cache/region.ts";
+import { FastPath } from "../fastpath/fast-path.ts";
+import { MmsgIo } from "../fastpath/mmsg-io.ts";
+import { RelayWriter, RING_REGION_BYTES } from "../fastpath/relay-ring.ts";
+import { ZoneTable } from "../fastpath/zone-table.ts";
 import { FastpathCounters, HANDED_OVER_AT, HITS_AT } from "../metrics/fastpath-counters.ts";
+import { ServerRows } from "../metrics/server-rows.ts";
 import type { DescriptorStore } from "./descriptor-store.ts";
-import { STANDBY_STOP_WORD, type StandbySocket, type StandbyStart, type ToStandby } from "./standby-messages.ts";
-import type { StandbyPlan } from "./standby-plan.ts";
+import type { StandbyListener, StandbyPlan } from "./standby-plan.ts";
 
-/** What a plan needs, held by the standby itself: the descriptors of the store may be dropped at any time. */
+/** Batches taken from one socket before the others, and the rest of the keeper, get their turn. */
+const BATCHES_IN_A_ROW = 4;
+const FULL_BATCH = 64;
+
+interface Served {
+  readonly id: number;
+  readonly fd: number;
+  readonly io: MmsgIo;
+  readonly zones: ZoneTable;
+}
+
+/** What a plan needs, held by the standby itself: the keeper's descriptors may be dropped at any time. */
 interface Prepared {
   readonly store: SharedRegion;
-  readonly sockets: readonly StandbySocket[];
+  readonly fastPath: FastPath;
+  readonly sockets: readonly Served[];
 }
 
 export class Standby {
   /** Where misses go; kept, for the servers to come. */
   readonly ring: SharedRegion;
-  readonly #worker: Worker;
-  readonly #eventFd: number;
-  readonly #control: Int32Array;
+  readonly #watch: LoopWatch;
+  readonly #relay: RelayWriter;
   readonly #counters: FastpathCounters;
-  readonly #waiters: Map<number, () => void>;
-  #sequence: number;
-  /** What the thread has. */
-  #current: Prepared | undefined;
-  #serving: Promise<void> | undefined;
-  #wanted: boolean;
-  #crashed: boolean;
-  #closing: boolean;
-  /** Plans are handed over one after the other, each to a thread that is parked. */
-  #changes: Promise<void>;
+  /** Nobody looks at them: they are for the labels of a server. */
+  readonly #rows: ServerRows;
+  /** Made when it is first needed. */
+  #batch: DatagramBatch | undefined;
+  #prepared: Prepared | undefined;
+  #serving: boolean;
 
-  /** @param onCrash the thread ended by itself: a defect */
-  constructor(onCrash: (error: unknown) => void) {
+  constructor(watch: LoopWatch) {
     this.ring = createRegion("nodens-standby", RING_REGION_BYTES);
-    this.#eventFd = createEventFd();
-    const control = new SharedArrayBuffer(64);
-    this.#control = new Int32Array(control);
+    this.#watch = watch;
+    this.#relay = new RelayWriter(this.ring.buffer);
     this.#counters = FastpathCounters.create(1);
-    this.#waiters = new Map();
-    this.#sequence = 0;
-    this.#current = undefined;
-    this.#serving = undefined;
-    this.#wanted = false;
-    this.#crashed = false;
-    this.#closing = false;
-    this.#changes = Promise.resolve();
-    const start: StandbyStart = {
-      eventFd: this.#eventFd,
-      control,
-      ring: this.ring.handle,
-      counters: this.#counters.handle,
-    };
-    this.#worker = new Worker(workerUrl("./standby.worker", import.meta.url), {
-      workerData: start,
-      name: "standby",
-      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32, codeRangeSizeMb: 8 },
-    });
-    this.#worker.on("message", (sequence: number) => {
-      this.#waiters.get(sequence)?.();
-      this.#waiters.delete(sequence);
-    });
-    this.#worker.on("error", onCrash);
-    this.#worker.on("exit", () => {
-      if (this.#closing) return;
-      this.#crashed = true;
-      for (const resolve of this.#waiters.values()) resolve();
-      this.#waiters.clear();
-    });
-    this.#worker.unref();
-  }
-
-  get isServing(): boolean {
-    return this.#serving !== undefined;
+    this.#rows = ServerRows.create(1);
+    this.#batch = undefined;
+    this.#prepared = undefined;
+    this.#serving = false;
   }
 
   /** Queries answered so far. */
@@ -90,82 +75,92 @@ export class Standby {
   }
 
   /**
-   * What to serve from the next `serve` on. Takes hold of the descriptors now; those that are not kept are passed over.
+   * What to serve from now on, or when there is no server. Sockets that are not kept are passed over.
    *
-   * @returns false when the plan's store is not kept
+   * @returns false when the plan's store is not kept, or is none that this program knows: the plan before stays
    */
   plan(plan: StandbyPlan, kept: DescriptorStore): boolean {
-    const storeFd = kept.get(plan.store)?.fd;
-    const copy = storeFd === undefined ? -1 : duplicateFd(storeFd);
-    const store = copy < 0 ? undefined : adoptRegion(copy);
-    if (store === undefined) {
-      if (copy >= 0) closeFd(copy);
-      return false;
-    }
-    const sockets: StandbySocket[] = [];
-    for (const { id, socket, wildcard, zones } of plan.listeners) {
-      const fd = kept.get(socket)?.fd;
-      if (fd !== undefined) sockets.push({ id, fd: duplicateFd(fd), wildcard, zones });
-    }
-    const prepared: Prepared = { store, sockets };
-    this.#changes = this.#changes.then(() => this.#use(prepared));
+    const store = openStore(kept.get(plan.store)?.fd);
+    if (store === undefined) return false;
+    const prepared: Prepared = {
+      store: store.region,
+      fastPath: new FastPath({
+        clock: systemClock,
+        reader: store.reader,
+        rows: this.#rows,
+        counters: this.#counters,
+        thread: 0,
+        relay: this.#relay,
+      }),
+      sockets: plan.listeners.flatMap((listener) => this.#socketOf(listener, kept) ?? []),
+    };
+    const serving = this.#serving;
+    this.#release();
+    this.#prepared = prepared;
+    if (serving) this.serve();
     return true;
   }
 
-  /** Answers from now on. */
+  /** Answers from now on, what waits first. */
   serve(): void {
-    this.#wanted = true;
-    if (this.#serving !== undefined || this.#crashed) return;
-    Atomics.store(this.#control, STANDBY_STOP_WORD, 0);
-    this.#serving = this.#post((sequence) => ({ kind: "serve", sequence }));
+    if (this.#serving) return;
+    this.#serving = true;
+    for (const served of this.#prepared?.sockets ?? []) {
+      this.#take(served);
+      this.#watch.add(served.fd, () => this.#take(served));
+    }
   }
 
-  /** Resolves when the thread has sent what it had received. */
-  async park(): Promise<void> {
-    this.#wanted = false;
-    const serving = this.#serving;
-    if (serving === undefined) return;
-    Atomics.store(this.#control, STANDBY_STOP_WORD, 1);
-    signalEventFd(this.#eventFd);
-    await serving;
-    if (this.#serving !== serving) return;
-    this.#serving = undefined;
-    // Called back while it was on its way.
-    if (this.#wanted) this.serve();
+  /** Receives no more. What it has received is answered, or in the ring. */
+  park(): void {
+    if (!this.#serving) return;
+    this.#serving = false;
+    for (const { fd } of this.#prepared?.sockets ?? []) this.#watch.remove(fd);
   }
 
-  /** Ends the thread, and lets go of everything. */
-  async close(): Promise<void> {
-    this.#worker.ref();
-    await this.park();
-    await this.#changes;
-    this.#closing = true;
-    await this.#worker.terminate();
-    release(this.#current);
+  close(): void {
+    this.#release();
+    this.#batch?.close();
     this.ring.close();
-    closeFd(this.#eventFd);
   }
 
-  async #use(prepared: Prepared): Promise<void> {
-    // A thread that serves takes no messages.
-    await this.#serving;
-    const { store, sockets } = prepared;
-    await this.#post((sequence) => ({ kind: "plan", sequence, store: store.handle, sockets }));
-    release(this.#current);
-    this.#current = prepared;
+  #take({ id, io, zones }: Served): void {
+    const fastPath = this.#prepared?.fastPath;
+    if (fastPath === undefined) return;
+    for (let i = 0; i < BATCHES_IN_A_ROW; i++) if (fastPath.serve(io, id, zones) < FULL_BATCH) return;
   }
 
-  #post(message: (sequence: number) => ToStandby): Promise<void> {
-    const sequence = ++this.#sequence;
-    if (this.#crashed) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiters.set(sequence, resolve);
-      this.#worker.postMessage(message(sequence));
-    });
+  #socketOf({ id, socket, wildcard, zones }: StandbyListener, kept: DescriptorStore): Served | undefined {
+    const keptFd = kept.get(socket)?.fd;
+    if (keptFd === undefined) return undefined;
+    const fd = duplicateFd(keptFd);
+    // Segmented sends save CPU under load; who serves for some tenths of a second can do without.
+    const batch = (this.#batch ??= new DatagramBatch(false));
+    return { id, fd, io: new MmsgIo(batch, fd, wildcard, id), zones: new ZoneTable(zones) };
+  }
+
+  #release(): void {
+    this.park();
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    for (const { fd } of prepared?.sockets ?? []) closeFd(fd);
+    prepared?.store.close();
   }
 }
 
-function release(prepared: Prepared | undefined): void {
-  for (const { fd } of prepared?.sockets ?? []) closeFd(fd);
-  prepared?.store.close();
+function openStore(keptFd: number | undefined): { region: SharedRegion; reader: AnswerReader } | undefined {
+  if (keptFd === undefined) return undefined;
+  const fd = duplicateFd(keptFd);
+  const region = adoptRegion(fd);
+  if (region === undefined) {
+    closeFd(fd);
+    return undefined;
+  }
+  try {
+    return { region, reader: new AnswerReader({ region: region.handle }) };
+  } catch (error) {
+    region.close();
+    if (error instanceof StoreRegionError) return undefined;
+    throw error;
+  }
 }

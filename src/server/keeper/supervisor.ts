@@ -81,8 +81,8 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#kept = new DescriptorStore();
-    this.#standby = new Standby((error) => options.log.error(`keeper: the standby ended: ${describeError(error)}`));
     this.#watch = new LoopWatch();
+    this.#standby = new Standby(this.#watch);
     this.#beats = createRegion("nodens-beats", BEATS_BYTES);
     this.#words = new Int32Array(this.#beats.buffer, 0, BEATS_BYTES >> 2);
     this.#floats = new Float64Array(this.#beats.buffer, 0, BEATS_BYTES >> 3);
@@ -105,8 +105,8 @@ export class Supervisor {
     this.#start();
     const code = await this.#ended.promise;
     clearInterval(this.#looker);
+    this.#standby.close();
     this.#watch.close();
-    await this.#standby.close();
     this.#kept.close();
     this.#beats.close();
     return code;
@@ -221,7 +221,8 @@ export class Supervisor {
       } else if (message.op === "drop") {
         this.#kept.drop(message.name);
       } else if (message.op === "plan") {
-        if (!this.#standby.plan(message.plan, this.#kept)) throw new KeeperError(`${message.plan.store} is not kept`);
+        if (!this.#standby.plan(message.plan, this.#kept))
+          throw new KeeperError(`${message.plan.store} is no store to serve from`);
       } else {
         this.#becomeReady(server);
       }
@@ -237,14 +238,13 @@ export class Supervisor {
     if (this.#everReady) {
       const gapMs = clock.monotonicMs() - this.#diedAtMs;
       this.#floats[LAST_GAP_MS_FLOAT] = gapMs;
-      void this.#standby.park().then(() => {
-        if (!this.#standby.isServing) Atomics.store(this.#words, STANDBY_WORD, 0);
-        this.#count();
-        const { hits, misses } = this.#standby;
-        log.info(
-          `keeper: a server serves again after ${Math.round(gapMs)} ms; the standby has answered ${hits} queries so far and left ${misses} to it`,
-        );
-      });
+      this.#standby.park();
+      Atomics.store(this.#words, STANDBY_WORD, 0);
+      this.#count();
+      const { hits, misses } = this.#standby;
+      log.info(
+        `keeper: a server serves again after ${Math.round(gapMs)} ms; the standby has answered ${hits} queries so far and left ${misses} to it`,
+      );
     }
     this.#everReady = true;
     if (this.#reload !== undefined) server.child.kill(this.#reload);
@@ -264,8 +264,8 @@ export class Supervisor {
     const { log, clock } = this.#options;
     const nowMs = clock.monotonicMs();
     if (server.ready) this.#diedAtMs = nowMs;
-    this.#standby.serve();
     Atomics.store(this.#words, STANDBY_WORD, 1);
+    this.#standby.serve();
     this.#floats[RESTARTS_FLOAT] = (this.#floats[RESTARTS_FLOAT] ?? 0) + 1;
     const delayMs = this.#backOff.delayMs(server.ready, nowMs);
     const how = server.killedFor ?? (signal === null ? `ended with code ${code}` : `was killed by ${signal}`);
