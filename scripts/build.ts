@@ -2,7 +2,7 @@
  * `npm run build`: what the published package runs, in `dist/`.
  *
  * - `dist/src/`: every module compiled, declarations included, for programs that import parts of Nodens (`exports`).
- * - `dist/nodens/`: the command bundled into one file, its keeper and each of their threads into others: Node.js then
+ * - `dist/nodens/`: the command bundled into one file, its keeper and the fast-path thread into others: Node.js then
  *   starts in half the time, and comments and unused exports take no memory. Packages that are used rarely stay outside of it,
  *   koffi because it is native.
  *
@@ -27,7 +27,6 @@ if (tsc.status === 0) {
       main: "src/cli/main.ts",
       "fastpath.worker": "src/server/fastpath/fastpath.worker.ts",
       keeper: "src/server/keeper/keeper.ts",
-      "standby.worker": "src/server/keeper/standby.worker.ts",
     },
     outdir: "dist/nodens",
     bundle: true,
