@@ -18,8 +18,8 @@ export class StoreBench {
   readonly #words: Int32Array;
   readonly #bytes: Uint8Array;
 
-  constructor(options: Partial<AnswerStoreOptions> = {}) {
-    this.clock = new FakeClock();
+  constructor(options: Partial<AnswerStoreOptions> = {}, clock: FakeClock = new FakeClock()) {
+    this.clock = clock;
     this.store = AnswerStore.create({ bytes: 4 << 20, clock: this.clock, ...options });
     this.#reader = new AnswerReader(this.store.handle);
     this.#scan = new ResponseScan();

@@ -18,6 +18,8 @@ import type { QueryView } from "../../dns/query-view.ts";
 import type { ResponseScan } from "../../dns/response-scan.ts";
 import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
 import { type CacheLimits, EntryQueues } from "./entry-queues.ts";
+import type { EntrySource, ImportReport } from "./entry-source.ts";
+import { type PartitionRecord, PartitionTable, rulesDigest } from "./partition-table.ts";
 import { Partitions } from "./partitions.ts";
 import { PositiveNames } from "./positive-names.ts";
 import { PrefetchWatch } from "./prefetch-watch.ts";
@@ -25,6 +27,7 @@ import { QuestionHash } from "./question-hash.ts";
 import { QuestionIndex } from "./question-index.ts";
 import { layOutRegion } from "./lay-out-region.ts";
 import type { AnswerStoreHandle, Region } from "./region.ts";
+import { RegionEntries } from "./region-entries.ts";
 import { RegionHits } from "./region-hits.ts";
 import {
   EXPIRES_S_WORD,
@@ -45,6 +48,7 @@ import {
 import { SlotPages } from "./slot-pages.ts";
 import { SlotRoom } from "./slot-room.ts";
 import { type EntryTerms, slotBytes, SlotWriter } from "./slot-writer.ts";
+import { importEntries } from "./store-import.ts";
 import { StoreTick } from "./store-tick.ts";
 
 export interface AnswerStoreOptions {
@@ -74,6 +78,7 @@ export class AnswerStore {
   readonly #prefetch: PrefetchWatch;
   readonly #positives: PositiveNames;
   readonly #partitions: Partitions;
+  readonly #table: PartitionTable;
   readonly #tick: StoreTick;
   readonly #maxEntries: number;
   /** The question's name, where its first byte is a word's first. */
@@ -98,6 +103,7 @@ export class AnswerStore {
     this.#prefetch = new PrefetchWatch(slots, this.#hits);
     this.#positives = new PositiveNames();
     this.#partitions = new Partitions();
+    this.#table = new PartitionTable(region);
     this.#maxEntries = maxEntries;
     this.#nameWords = new Int32Array(64);
     this.#nameBytes = new Uint8Array(this.#nameWords.buffer);
@@ -143,10 +149,42 @@ export class AnswerStore {
    * @returns ends it: nothing is prefetched any more, unless somebody else has configured the partition since
    */
   configure(partition: number, limits: CacheLimits): () => void {
-    if (this.#queues.hasOtherRules(partition, limits)) this.#purge(partition);
+    const known = { ...limits, rules: rulesDigest(limits.rules ?? "") };
+    if (this.#queues.hasOtherRules(partition, known)) this.#purge(partition);
     for (const slot of this.#queues.overlong(partition, limits, (held) => this.remainingS(held))) this.#drop(slot);
-    for (const victim of this.#queues.configure(partition, limits)) this.#evict(victim);
-    return () => this.#queues.release(partition, limits);
+    for (const victim of this.#queues.configure(partition, known)) this.#evict(victim);
+    const signature = this.#partitions.digest(partition);
+    if (signature !== undefined) this.#table.set(partition, { signature, limits: known });
+    return () => this.#queues.release(partition, known);
+  }
+
+  /**
+   * Takes entries of another store over, as they are: with the lifetimes that they have left. Meant for a store that
+   * nobody asks yet; what it holds already stays as it is. What does not fit the rules of a partition goes when that is
+   * configured, so that has to come before it is served.
+   *
+   * @param budgetMs stops after so many milliseconds
+   */
+  importFrom(source: EntrySource, budgetMs: number): ImportReport {
+    return importEntries(source, budgetMs, {
+      clock: this.#clock,
+      region: this.#region,
+      writer: this.#writer,
+      hash: this.#hash,
+      index: this.#index,
+      hits: this.#hits,
+      pages: this.#pages,
+      queues: this.#queues,
+      prefetch: this.#prefetch,
+      positives: this.#positives,
+      maxEntries: this.#maxEntries,
+      partitionOf: (record) => this.#inherit(record),
+    });
+  }
+
+  /** The entries held, for `importFrom` of another store or for a file. */
+  entriesHeld(): RegionEntries {
+    return new RegionEntries(this.#region, this.nowS());
   }
 
   /**
@@ -434,7 +472,20 @@ export class AnswerStore {
     this.#pages.release(slot);
   }
 
+  /** @returns this store's number of another store's partition; undefined when it has other rules here, or none is left */
+  #inherit(record: PartitionRecord): number | undefined {
+    const { signature, limits } = record;
+    const partition = this.#partitions.numberIfFree(signature);
+    if (partition === undefined) return undefined;
+    if (this.#queues.knows(partition)) return this.#queues.hasOtherRules(partition, limits) ? undefined : partition;
+    for (const victim of this.#queues.configure(partition, limits)) this.#evict(victim);
+    this.#table.set(partition, record);
+    return partition;
+  }
+
+  /** All entries of a number, which may mean something else from now on. */
   #purge(partition: number): void {
     for (const slot of this.#queues.purge(partition)) this.#drop(slot);
+    this.#table.clear(partition);
   }
 }

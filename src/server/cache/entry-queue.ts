@@ -20,8 +20,9 @@ const PLACE_MAIN = 2;
  * Hits in the small queue that let an entry move on. Not 1: one client asking for A and AAAA of a random name makes a
  * denial and a hit on it.
  */
-const HITS_TO_STAY = 2;
-const FREQUENCY_MAX = 3;
+export const HITS_TO_STAY = 2;
+/** An entry's frequency is 0 to this. */
+export const FREQUENCY_MAX = 3;
 /** Second chances given in one eviction: a bound on its time while readers keep counting. */
 const CHANCES_MAX = 4096;
 

@@ -57,6 +57,11 @@ export class EntryQueues {
     return this.limits(this.queueOf(slot).partition);
   }
 
+  /** Whether limits are known: somebody configured it, or its entries brought them along. */
+  knows(partition: number): boolean {
+    return this.#limits.has(partition);
+  }
+
   /** @returns victims one by one, to be evicted each before the next is taken */
   *configure(partition: number, limits: CacheLimits): Generator<number> {
     this.#limits.set(partition, limits);

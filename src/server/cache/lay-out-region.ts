@@ -5,6 +5,7 @@ import { Region, StoreRegionError } from "./region.ts";
 import {
   BASE_S_WORD,
   divideRegion,
+  HEADER_CHECK_WORD,
   KEY_WORD,
   LAYOUT_VERSION,
   MAGIC,
@@ -13,6 +14,7 @@ import {
   SLOTS_WORD,
   VERSION_WORD,
 } from "./region-layout.ts";
+import { headerCheck } from "./slot-check.ts";
 
 /**
  * Lays a new store out in memory that is all zero.
@@ -33,6 +35,7 @@ export function layOutRegion(memory: SharedRegion, maxEntries: number, monotonic
   words[SLOTS_WORD] = geometry.slots;
   words[BASE_S_WORD] = Math.floor(monotonicMs / 1000) - 1;
   words[VERSION_WORD] = LAYOUT_VERSION;
-  Atomics.store(words, MAGIC_WORD, MAGIC);
+  words[MAGIC_WORD] = MAGIC;
+  Atomics.store(words, HEADER_CHECK_WORD, headerCheck(words));
   return new Region(memory.buffer, geometry);
 }

@@ -1,29 +1,46 @@
 /** Numbers of partitions by signature, and the least used one when all are given out. */
-
-/** Signatures remembered: how many different server blocks, over all reloads, keep their answers. */
-const PARTITIONS_MAX = 4096;
+import { signatureDigest } from "./partition-table.ts";
+import { PARTITIONS_MAX } from "./region-layout.ts";
 
 export class Partitions {
-  /** In the order in which they were last asked for. */
+  /** By digest of the signature, in the order in which they were last asked for. */
   readonly #numbers = new Map<string, number>();
+  readonly #digests = new Map<number, string>();
 
   /**
    * @param purge called with a number before it is given to another signature
-   * @returns 1 to 4096
+   * @returns 1 to `PARTITIONS_MAX`: how many different server blocks, over all reloads, keep their answers
    */
   number(signature: string, purge: (partition: number) => void): number {
-    let number = this.#numbers.get(signature);
+    const digest = signatureDigest(signature);
+    let number = this.numberIfFree(digest);
     if (number === undefined) {
-      number = this.#numbers.size + 1;
       const [oldest] = this.#numbers;
-      if (number > PARTITIONS_MAX && oldest !== undefined) {
-        this.#numbers.delete(oldest[0]);
-        number = oldest[1];
-        purge(number);
-      }
+      if (oldest === undefined) throw new Error("no partition is left, and none is given out");
+      this.#numbers.delete(oldest[0]);
+      number = oldest[1];
+      purge(number);
     }
-    this.#numbers.delete(signature);
-    this.#numbers.set(signature, number);
+    this.#give(digest, number);
     return number;
+  }
+
+  /** The number of a signature of which only the digest is known; undefined when it would have to be taken from another. */
+  numberIfFree(digest: string): number | undefined {
+    const number = this.#numbers.get(digest) ?? this.#numbers.size + 1;
+    if (number > PARTITIONS_MAX) return undefined;
+    this.#give(digest, number);
+    return number;
+  }
+
+  /** @returns undefined for a number that was not given out */
+  digest(partition: number): string | undefined {
+    return this.#digests.get(partition);
+  }
+
+  #give(digest: string, number: number): void {
+    this.#numbers.delete(digest);
+    this.#numbers.set(digest, number);
+    this.#digests.set(number, digest);
   }
 }

@@ -21,6 +21,13 @@ export class RegionHits {
     return this.#words[this.#controlWord + (slot << CONTROL_SHIFT) + LAST_HIT_S_WORD] ?? 0;
   }
 
+  /** Takes over what was counted elsewhere. */
+  set(slot: number, count: number, lastS: number): void {
+    const at = this.#controlWord + (slot << CONTROL_SHIFT);
+    this.#words[at + HITS_WORD] = count;
+    this.#words[at + LAST_HIT_S_WORD] = lastS;
+  }
+
   add(slot: number, nowS: number): void {
     const at = this.#controlWord + (slot << CONTROL_SHIFT);
     this.#words[at + HITS_WORD] = (this.#words[at + HITS_WORD] ?? 0) + 1;

@@ -1,7 +1,7 @@
 /**
  * The shared memory of the answer store, drawn once. No other file knows an offset.
  *
- *   | region header 128 | index: sets of 64 | control: 16 a slot | pages of 65536: slots of one size each |
+ *   | region header 128 | index: sets of 64 | control: 16 a slot | partitions: 64 each | pages of 65536: slots of one size |
  *
  * A **set** is eight ways of (tag u32, slot u32): one cache line. The tag is the question's hash and never 0; 0 is an
  * empty way. A **slot** number counts units of 256 bytes from the first page on; a slot of 1024 bytes is known by the
@@ -21,13 +21,16 @@
  * name begins at a multiple of four here as in a client's packet whose header is at one, so what follows the question
  * has the same phase in both and is copied in words.
  *
+ * A **partition** record says which server block a partition number stands for, so that another process can take entries
+ * over (`partition-table.ts`). Each slot carries a check sum for the same reason; look-ups do not read it.
+ *
  * Numbers are little-endian, but for what is DNS. Seconds are `Region.secondsAt`: whole monotonic seconds since the
- * region was made, from 1 on; never wall clock.
+ * region was made; never wall clock. Now is from 1 on; an entry that was taken over may have been stored before.
  */
 
 export const MAGIC = 0x434e444e; // "NDNC"
 /** Counted up when anything on this page changes: who opens a region with another number refuses it. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 // Region header: indices of 32-bit words.
 export const MAGIC_WORD = 0;
@@ -38,8 +41,11 @@ export const SETS_WORD = 4;
 export const SLOTS_WORD = 5;
 /** `floor(CLOCK_MONOTONIC in seconds) - 1` when the region was made. */
 export const BASE_S_WORD = 6;
+/** Check sum of the words before it; they never change. */
+export const HEADER_CHECK_WORD = 7;
 const REGION_HEADER_BYTES = 128;
 
+const SETS_MIN = 64;
 export const WAYS = 8;
 /** Words of a set. */
 export const SET_WORDS = 16;
@@ -57,6 +63,7 @@ export const UNIT_SHIFT = 8;
 export const UNIT_WORDS_SHIFT = 6;
 export const PAGE_BYTES = 65536;
 export const UNITS_PER_PAGE = 256;
+const PAGES_MIN = 4;
 /** A slot's page is `slot >> PAGE_SHIFT`. */
 export const PAGE_SHIFT = 8;
 /** A slot of size class `c` takes `1 << c` units: 256 to 16384 bytes. */
@@ -88,8 +95,17 @@ export const COUNTS_WORD = 10;
 export const MORE_COUNTS_WORD = 11;
 /** No refresh before this second (serve_stale FAILURE_RECHECK); the writer's. */
 export const RETRY_S_WORD = 12;
+/** Check sum of the rest (`slot-check.ts`). */
+export const CHECK_WORD = 13;
 export const IMAGE_WORD = 16;
 export const IMAGE_BYTE = 64;
+
+/** Words of a partition's record. Number 1 has the first. */
+export const PARTITION_WORDS = 16;
+/** Partition numbers are given out up to this. */
+export const PARTITIONS_MAX = 4096;
+/** A store has a record for one partition in so many slots; numbers beyond have none. */
+const SLOTS_PER_PARTITION = 64;
 
 /** Scope of nothing: no key has it. */
 export const SCOPE_NONE = -1;
@@ -111,9 +127,12 @@ export interface Geometry {
   readonly sets: number;
   /** Units of 256 bytes; a multiple of 256. */
   readonly slots: number;
+  /** Partition records. */
+  readonly partitions: number;
   /** First words of the areas. */
   readonly indexWord: number;
   readonly controlWord: number;
+  readonly partitionsWord: number;
   readonly slotsWord: number;
   /** Whole region; at most what was asked for. */
   readonly bytes: number;
@@ -122,15 +141,26 @@ export interface Geometry {
 /** Where things are in a region of so many sets and slots. */
 export function geometryOf(sets: number, slots: number): Geometry {
   const controlAt = REGION_HEADER_BYTES + sets * SET_WORDS * 4;
-  const slotsAt = Math.ceil((controlAt + slots * CONTROL_WORDS * 4) / 4096) * 4096;
+  const partitionsAt = controlAt + slots * CONTROL_WORDS * 4;
+  const partitions = Math.min(PARTITIONS_MAX, Math.floor(slots / SLOTS_PER_PARTITION));
+  const slotsAt = Math.ceil((partitionsAt + partitions * PARTITION_WORDS * 4) / 4096) * 4096;
   return {
     sets,
     slots,
+    partitions,
     indexWord: REGION_HEADER_BYTES / 4,
     controlWord: controlAt / 4,
+    partitionsWord: partitionsAt / 4,
     slotsWord: slotsAt / 4,
     bytes: slotsAt + slots * UNIT_BYTES,
   };
+}
+
+/** The same for numbers that somebody else wrote. @returns undefined when no store has them */
+export function plausibleGeometry(sets: number, slots: number): Geometry | undefined {
+  const powerOfTwo = sets >= SETS_MIN && (sets & (sets - 1)) === 0;
+  if (!powerOfTwo || slots < PAGES_MIN * UNITS_PER_PAGE || slots % UNITS_PER_PAGE !== 0) return undefined;
+  return geometryOf(sets, slots);
 }
 
 /**
@@ -139,10 +169,10 @@ export function geometryOf(sets: number, slots: number): Geometry {
  * @returns undefined when not even four pages fit
  */
 export function divideRegion(bytes: number, maxEntries: number): Geometry | undefined {
-  let sets = 64;
+  let sets = SETS_MIN;
   while (sets * (WAYS / 2) < maxEntries && sets * SET_WORDS * 4 * 16 < bytes) sets *= 2;
   let pages = Math.floor(bytes / (PAGE_BYTES + UNITS_PER_PAGE * CONTROL_WORDS * 4));
-  while (pages >= 4) {
+  while (pages >= PAGES_MIN) {
     const geometry = geometryOf(sets, pages * UNITS_PER_PAGE);
     if (geometry.bytes <= bytes) return geometry;
     pages--;

@@ -23,6 +23,7 @@ import type { StoredQuestion } from "./prefetch-watch.ts";
 import type { QuestionHash } from "./question-hash.ts";
 import type { Region } from "./region.ts";
 import {
+  CHECK_WORD,
   CONTROL_SHIFT,
   COUNTS_WORD,
   EXPIRES_S_WORD,
@@ -47,9 +48,10 @@ import {
   UNIT_WORDS_SHIFT,
   VARIANT_SHIFT,
 } from "./region-layout.ts";
+import { slotCheck } from "./slot-check.ts";
 
 /** Bits of a response's flags word that belong to the answer and not to the exchange. */
-const STORED_FLAGS = FLAG_AA | FLAG_RA | FLAG_AD | RCODE_MASK;
+export const STORED_FLAGS: number = FLAG_AA | FLAG_RA | FLAG_AD | RCODE_MASK;
 
 /** What is to be said of an answer besides its records. */
 export interface EntryTerms {
@@ -214,6 +216,7 @@ export class SlotWriter {
     let half = (image + tailEnd + 1) >> 1;
     for (let i = 0; i < scan.ttlCount; i++) this.#halves[half++] = scan.ttlAts[i] ?? 0;
     this.#stamp(slot, terms.ttlS);
+    words[at + CHECK_WORD] = slotCheck(words, at, slotBytes(scan));
     this.#unlock(slot);
   }
 
