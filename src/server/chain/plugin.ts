@@ -5,6 +5,7 @@
  * anything. `start` opens; `stop` closes. A reload makes new instances, starts them, and then stops the old ones, so
  * what should live on (listening HTTP servers, the answer store) comes from `SetupContext` and is shared by key.
  */
+import type { SocketAddress } from "../../base/address.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { QueryView } from "../../dns/query-view.ts";
@@ -89,6 +90,11 @@ export interface PluginInstance {
    * without a cache it stands above the plugin's own `handler`.
    */
   aboveCache?(next: Handler): Handler;
+  /**
+   * Where all questions that reach the plugin may be put as they are, over UDP, while there is no server; known from `start` on.
+   * None when that is not so.
+   */
+  plainUpstreams?(): readonly SocketAddress[];
   /** Whether its handler answers this question, whose class is not IN; what no plugin of the block does is refused. */
   answersClass?(wire: Uint8Array, view: QueryView): boolean;
   /** Opens what the plugin needs. Rejects with a `NodensError`: the configuration is then not used. */

@@ -17,8 +17,10 @@ import { countDrop, countRefusal, DROP_OTHER, DROP_PLUGIN } from "../metrics/fas
 import type { Metrics } from "../metrics/metrics.ts";
 import { FAMILY_V4, FAMILY_V6, TRANSPORT_TCP, TRANSPORT_UDP } from "../metrics/row-layout.ts";
 import { countDuration, countRequest, countResponse } from "../metrics/server-rows.ts";
+import type { StandbyZone } from "../keeper/standby-plan.ts";
 import type { Block } from "./block.ts";
 import type { PlannedListener } from "./listener-plan.ts";
+import { standbyUpstreams } from "./standby-upstreams.ts";
 
 /** The main thread's page of counters. */
 const MAIN_PAGE = 0;
@@ -55,6 +57,14 @@ export class Route {
     for (const [i, routed] of chains.entries()) {
       for (const [j, one] of routed.entries()) one.otherwise = routed[j + 1] ?? this.#above(i);
     }
+  }
+
+  /** For the time without a server. */
+  get standbyZones(): readonly StandbyZone[] {
+    return this.zones.map((zone, i) => {
+      const routed = this.#routed[i];
+      return { ...zone, upstreams: routed === undefined ? [] : standbyUpstreams(routed.block) };
+    });
   }
 
   /** @returns undefined when no block serves the name */

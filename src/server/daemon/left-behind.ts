@@ -12,6 +12,8 @@ import { leftInPending } from "../fastpath/pending-queries.ts";
 import { LEFT_PREFIX, STANDBY_RING_NAME } from "../keeper/names.ts";
 import type { KeeperLink, KeptItem } from "./keeper-link.ts";
 
+/** Older queries have nobody who waits for them. */
+const AGE_MAX_MS = 5000;
 /** Between two looks into the standby's ring, milliseconds. */
 const LOOK_MS = 20;
 
@@ -44,7 +46,7 @@ export class LeftBehind {
     for (const { name, fd } of this.#dead) {
       const region = adoptRegion(fd);
       // A server that lives answers what it has.
-      if (region !== undefined && previous === "dead") this.#front.askAgain(this.#leftIn(name, region));
+      if (region !== undefined && previous === "dead") this.#askAgain(this.#leftIn(name, region));
       if (region === undefined) closeFd(fd);
       else region.close();
       this.#keeper.drop(name);
@@ -73,6 +75,11 @@ export class LeftBehind {
   }
 
   #lookIntoRing(): void {
-    if (this.#standbyRing !== undefined) this.#front.askAgain(leftInRing(this.#standbyRing.buffer));
+    if (this.#standbyRing !== undefined) this.#askAgain(leftInRing(this.#standbyRing.buffer));
+  }
+
+  #askAgain(left: readonly LeftQuery[]): void {
+    const since = this.#clock.monotonicMs() - AGE_MAX_MS;
+    this.#front.askAgain(left.filter(({ receivedAtMs }) => receivedAtMs >= since));
   }
 }

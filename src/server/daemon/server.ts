@@ -4,7 +4,6 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { describeError } from "../../base/errors.ts";
 import type { LineLog } from "../../base/log.ts";
-import { closeFd } from "../../linux/fd.ts";
 import { libc } from "../../linux/libc.ts";
 import { trimMemory } from "../../linux/trim-memory.ts";
 import { AnswerStore } from "../cache/answer-store.ts";
@@ -22,6 +21,7 @@ import { HttpServers } from "../web/http-servers.ts";
 import { type Block, setUpBlock } from "./block.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Heart } from "./heart.ts";
+import { inheritAnswers } from "./inherit-answers.ts";
 import { type KeeperLink } from "./keeper-link.ts";
 import { LeftBehind } from "./left-behind.ts";
 import { type ListenOverride, planListeners } from "./listener-plan.ts";
@@ -69,6 +69,8 @@ export class Server {
   readonly #listeners: Listeners;
   readonly #http: HttpServers;
   readonly #heart: Heart;
+  /** Names of answer stores of the servers before. */
+  readonly #before: readonly string[];
   readonly #left: LeftBehind | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #ticks: number;
@@ -86,6 +88,7 @@ export class Server {
     const threads = ffi ? options.threads : 0;
     const metrics = Metrics.create({ threads: threads + 1, version: options.version });
     const store = AnswerStore.create({ bytes: options.cacheBytes, clock: this.#clock });
+    this.#before = options.keeper === undefined ? [] : inheritAnswers(options.keeper, store, this.#clock, options.log);
     const onQuery = (
       endpoint: number,
       wire: Uint8Array,
@@ -246,16 +249,12 @@ export class Server {
   #announce(): void {
     const { keeper } = this.#options;
     if (keeper === undefined) return;
-    const before = keeper.takeAll(ANSWERS_PREFIX);
     const { region } = this.#services.store.handle;
     if (region.kind === "memfd") keeper.keep(this.#storeName, {}, region.fd);
     this.#publish();
     this.#left?.takeOver();
     keeper.ready();
-    for (const { name, fd } of before) {
-      keeper.drop(name);
-      closeFd(fd);
-    }
+    for (const name of this.#before) keeper.drop(name);
     this.#heart.begin();
   }
 

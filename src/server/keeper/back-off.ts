@@ -1,8 +1,8 @@
 /**
  * How long to wait before a server that ended is started again.
  *
- * One that had served is replaced at once, unless that happens too often; one that never came to serve is waited for longer
- * each time.
+ * One that had served, or was killed by a signal, is replaced at once, unless that happens too often; one that gave up before
+ * it came to serve (its configuration is wrong) is waited for longer each time.
  */
 
 const FIRST_MS = 100;
@@ -22,12 +22,12 @@ export class BackOff {
     this.#tokensAtMs = 0;
   }
 
-  /** @param served whether it had become ready @returns 0, or 100 ms, doubled each time up to 10 s */
-  delayMs(served: boolean, nowMs: number): number {
+  /** @param innocent whether it had become ready or was killed @returns 0, or 100 ms, doubled each time up to 10 s */
+  delayMs(innocent: boolean, nowMs: number): number {
     const gained = ((nowMs - this.#tokensAtMs) * AT_ONCE_PER_S) / 1000;
     this.#tokens = Math.min(AT_ONCE_MAX, this.#tokens + gained);
     this.#tokensAtMs = nowMs;
-    if (served && this.#tokens >= 1) {
+    if (innocent && this.#tokens >= 1) {
       this.#tokens--;
       this.#failures = 0;
       return 0;

@@ -11,7 +11,15 @@ const PLAN: StandbyPlan = {
       id: 5,
       socket: "udp/::/53",
       wildcard: true,
-      zones: [{ name: Uint8Array.of(1, 0x61, 0), partition: 2, row: 7, slow: false }],
+      zones: [
+        {
+          name: Uint8Array.of(1, 0x61, 0),
+          partition: 2,
+          row: 7,
+          slow: false,
+          upstreams: [{ address: "192.0.2.53", port: 53 }],
+        },
+      ],
     },
   ],
 };

@@ -1,4 +1,5 @@
 /** What the standby serves while there is no server: told by the server, checked by the keeper. */
+import { isIpAddress, type SocketAddress } from "../../base/address.ts";
 import type { FastZone } from "../fastpath/zone-table.ts";
 import { integerOf, objectOf } from "./fields.ts";
 import { KeeperError } from "./keeper-error.ts";
@@ -11,7 +12,12 @@ export interface StandbyListener {
   readonly socket: string;
   /** Bound to all addresses (`UdpSocket.wildcard`). */
   readonly wildcard: boolean;
-  readonly zones: readonly FastZone[];
+  readonly zones: readonly StandbyZone[];
+}
+
+export interface StandbyZone extends FastZone {
+  /** Where its questions may be put as they are, over UDP; none: only a server can answer what is not cached. */
+  readonly upstreams: readonly SocketAddress[];
 }
 
 export interface StandbyPlan {
@@ -28,7 +34,13 @@ export function planToJson(plan: StandbyPlan): unknown {
       id,
       socket,
       wildcard,
-      zones: zones.map(({ name, partition, row, slow }) => ({ name: hexOf(name), partition, row, slow })),
+      zones: zones.map(({ name, partition, row, slow, upstreams }) => ({
+        name: hexOf(name),
+        partition,
+        row,
+        slow,
+        upstreams,
+      })),
     })),
   };
 }
@@ -51,8 +63,8 @@ function listenerOf(value: unknown): StandbyListener {
   };
 }
 
-function zoneOf(value: unknown): FastZone {
-  const { name, partition, row, slow } = objectOf(value, "a zone");
+function zoneOf(value: unknown): StandbyZone {
+  const { name, partition, row, slow, upstreams } = objectOf(value, "a zone");
   if (typeof name !== "string" || name.length > 510 || !/^(?:[0-9a-f]{2})+$/.test(name)) {
     throw new KeeperError("a zone without a name");
   }
@@ -61,7 +73,14 @@ function zoneOf(value: unknown): FastZone {
     partition: integerOf(partition, "the partition of a zone"),
     row: integerOf(row, "the row of a zone"),
     slow: slow === true,
+    upstreams: listOf(upstreams, "upstreams").map(upstreamOf),
   };
+}
+
+function upstreamOf(value: unknown): SocketAddress {
+  const { address, port } = objectOf(value, "an upstream");
+  if (typeof address !== "string" || !isIpAddress(address)) throw new KeeperError("an upstream without an address");
+  return { address, port: integerOf(port, "the port of an upstream") & 0xffff };
 }
 
 function listOf(value: unknown, what: string): readonly unknown[] {

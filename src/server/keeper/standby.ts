@@ -3,16 +3,21 @@
  *
  * It runs in the keeper's one thread, on its event loop, for that has nothing else to do then; a thread of its own, parked
  * for most of its life, would take 10 MiB. It is the fast path over the kept sockets: hits are answered, what else comes
- * goes into a ring for the next server (`LeftBehind` of the daemon). Parked it costs nothing.
+ * is put to the upstreams where it may be (`standby-misses.ts`), and left to the next server in a ring where not (`LeftBehind`
+ * of the daemon). Parked it costs nothing.
  */
+import type { SocketAddress } from "../../base/address.ts";
 import { systemClock } from "../../base/clock.ts";
+import { HEADER_BYTES } from "../../dns/header.ts";
 import { adoptRegion } from "../../linux/adopt-region.ts";
 import { DatagramBatch } from "../../linux/datagram-batch.ts";
 import { closeFd, duplicateFd } from "../../linux/fd.ts";
 import type { LoopWatch } from "../../linux/loop-watch.ts";
+import { SendBatch } from "../../linux/send-batch.ts";
 import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
 import { AnswerReader } from "../cache/answer-reader.ts";
 import { StoreRegionError } from "../cache/region.ts";
+import { BatchPorts } from "../fastpath/batch-ports.ts";
 import { FastPath } from "../fastpath/fast-path.ts";
 import { MmsgIo } from "../fastpath/mmsg-io.ts";
 import { RelayWriter, RING_REGION_BYTES } from "../fastpath/relay-ring.ts";
@@ -20,6 +25,7 @@ import { ZoneTable } from "../fastpath/zone-table.ts";
 import { FastpathCounters, HANDED_OVER_AT, HITS_AT } from "../metrics/fastpath-counters.ts";
 import { ServerRows } from "../metrics/server-rows.ts";
 import type { DescriptorStore } from "./descriptor-store.ts";
+import { StandbyMisses } from "./standby-misses.ts";
 import type { StandbyListener, StandbyPlan } from "./standby-plan.ts";
 
 /** Batches taken from one socket before the others, and the rest of the keeper, get their turn. */
@@ -31,6 +37,8 @@ interface Served {
   readonly fd: number;
   readonly io: MmsgIo;
   readonly zones: ZoneTable;
+  /** By zone. */
+  readonly upstreams: readonly (readonly SocketAddress[])[];
 }
 
 /** What a plan needs, held by the standby itself: the keeper's descriptors may be dropped at any time. */
@@ -44,7 +52,8 @@ export class Standby {
   /** Where misses go; kept, for the servers to come. */
   readonly ring: SharedRegion;
   readonly #watch: LoopWatch;
-  readonly #relay: RelayWriter;
+  readonly #misses: StandbyMisses;
+  readonly #replies: SendBatch;
   readonly #counters: FastpathCounters;
   /** Nobody looks at them: they are for the labels of a server. */
   readonly #rows: ServerRows;
@@ -56,7 +65,14 @@ export class Standby {
   constructor(watch: LoopWatch) {
     this.ring = createRegion("nodens-standby", RING_REGION_BYTES);
     this.#watch = watch;
-    this.#relay = new RelayWriter(this.ring.buffer);
+    this.#replies = new SendBatch();
+    this.#misses = new StandbyMisses({
+      clock: systemClock,
+      ports: new BatchPorts(watch, () => undefined),
+      ring: new RelayWriter(this.ring.buffer),
+      upstreamsOf: (listener, wire, nameLength) => this.#upstreamsOf(listener, wire, nameLength),
+      send: (listener, message, length, sockaddr, control) => this.#reply(listener, message, length, sockaddr, control),
+    });
     this.#counters = FastpathCounters.create(1);
     this.#rows = ServerRows.create(1);
     this.#batch = undefined;
@@ -90,7 +106,7 @@ export class Standby {
         rows: this.#rows,
         counters: this.#counters,
         thread: 0,
-        relay: this.#relay,
+        relay: this.#misses,
       }),
       sockets: plan.listeners.flatMap((listener) => this.#socketOf(listener, kept) ?? []),
     };
@@ -116,11 +132,14 @@ export class Standby {
     if (!this.#serving) return;
     this.#serving = false;
     for (const { fd } of this.#prepared?.sockets ?? []) this.#watch.remove(fd);
+    this.#replies.flush();
+    this.#misses.leave();
   }
 
   close(): void {
     this.#release();
     this.#batch?.close();
+    this.#replies.close();
     this.ring.close();
   }
 
@@ -130,13 +149,39 @@ export class Standby {
     for (let i = 0; i < BATCHES_IN_A_ROW; i++) if (fastPath.serve(io, id, zones) < FULL_BATCH) return;
   }
 
+  #upstreamsOf(listener: number, wire: Uint8Array, nameLength: number): readonly SocketAddress[] {
+    const served = this.#prepared?.sockets.find(({ id }) => id === listener);
+    return served?.upstreams[served.zones.match(wire, HEADER_BYTES, nameLength)] ?? [];
+  }
+
+  #reply(
+    listener: number,
+    message: Uint8Array,
+    length: number,
+    sockaddr: Uint8Array,
+    control: Uint8Array | undefined,
+  ): void {
+    const served = this.#prepared?.sockets.find(({ id }) => id === listener);
+    if (served === undefined) return;
+    if (!this.#replies.pending) process.nextTick(() => this.#replies.flush());
+    const at = this.#replies.begin(served.fd);
+    this.#replies.bytes.set(message.subarray(0, length), at);
+    this.#replies.commit(length, sockaddr, control);
+  }
+
   #socketOf({ id, socket, wildcard, zones }: StandbyListener, kept: DescriptorStore): Served | undefined {
     const keptFd = kept.get(socket)?.fd;
     if (keptFd === undefined) return undefined;
     const fd = duplicateFd(keptFd);
     // Segmented sends save CPU under load; who serves for some tenths of a second can do without.
     const batch = (this.#batch ??= new DatagramBatch(false));
-    return { id, fd, io: new MmsgIo(batch, fd, wildcard, id), zones: new ZoneTable(zones) };
+    return {
+      id,
+      fd,
+      io: new MmsgIo(batch, fd, wildcard, id),
+      zones: new ZoneTable(zones),
+      upstreams: zones.map(({ upstreams }) => upstreams),
+    };
   }
 
   #release(): void {

@@ -5,8 +5,6 @@
  * configuration is then one line and exit 1, as without a keeper. From then on a server that ends by itself is replaced, and
  * the standby answers meanwhile. One that ends with 0 was told to.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { constants } from "node:os";
 import type { Clock } from "../../base/clock.ts";
 import { describeError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
@@ -14,6 +12,7 @@ import { closeFd } from "../../linux/fd.ts";
 import { LoopWatch } from "../../linux/loop-watch.ts";
 import { createChannelPair } from "../../linux/packet-channel.ts";
 import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
+import { exitCodeOf, type ProcessEnd, type RunningProcess, startProcess } from "../../linux/start-process.ts";
 import { BackOff } from "./back-off.ts";
 import {
   BEATS_BYTES,
@@ -48,7 +47,7 @@ const CHANNEL_FD = 3;
 const START_MS = 60_000;
 
 interface RunningServer {
-  readonly child: ChildProcess;
+  readonly child: RunningProcess;
   readonly channel: Channel;
   readonly startedAtMs: number;
   readonly generation: number;
@@ -134,10 +133,11 @@ export class Supervisor {
     clearBeats(this.#words);
     const [ours, theirs] = createChannelPair();
     const channel = new Channel(ours);
-    const [program, ...args] = command;
-    const child = spawn(program, args, {
-      stdio: ["inherit", "inherit", "inherit", theirs],
-      env: { ...environment, [CHANNEL_VARIABLE]: String(CHANNEL_FD), [KEEPER_VARIABLE]: String(process.pid) },
+    const child = startProcess({
+      command,
+      environment: { ...environment, [CHANNEL_VARIABLE]: String(CHANNEL_FD), [KEEPER_VARIABLE]: String(process.pid) },
+      descriptors: [theirs],
+      onEnd: (end) => this.#gone(server, end),
     });
     closeFd(theirs);
     const server: RunningServer = {
@@ -150,11 +150,6 @@ export class Supervisor {
     };
     this.#server = server;
     this.#watch.add(ours, () => this.#readAll(server));
-    child.once("error", (error) => {
-      log.error(`keeper: the server cannot be started: ${error.message}`);
-      if (child.pid === undefined) this.#gone(server, 1, null);
-    });
-    child.once("exit", (code, signal) => this.#gone(server, code, signal));
     try {
       this.#sendKept(server);
     } catch (error) {
@@ -251,24 +246,26 @@ export class Supervisor {
     this.#reload = undefined;
   }
 
-  #gone(server: RunningServer, code: number | null, signal: NodeJS.Signals | null): void {
+  #gone(server: RunningServer, end: ProcessEnd): void {
     if (this.#server !== server) return;
     this.#server = undefined;
     this.#readAll(server);
     this.#watch.remove(server.channel.fd);
     server.channel.close();
+    const { log, clock } = this.#options;
+    const code = exitCodeOf(end);
     if (this.#stopping || !this.#everReady || code === 0) {
-      this.#ended.resolve(code ?? 128 + constants.signals[signal ?? "SIGKILL"]);
+      if (end.kind === "error") log.error(`keeper: the server ${howOf(end)}`);
+      this.#ended.resolve(code);
       return;
     }
-    const { log, clock } = this.#options;
     const nowMs = clock.monotonicMs();
     if (server.ready) this.#diedAtMs = nowMs;
     Atomics.store(this.#words, STANDBY_WORD, 1);
     this.#standby.serve();
     this.#floats[RESTARTS_FLOAT] = (this.#floats[RESTARTS_FLOAT] ?? 0) + 1;
-    const delayMs = this.#backOff.delayMs(server.ready, nowMs);
-    const how = server.killedFor ?? (signal === null ? `ended with code ${code}` : `was killed by ${signal}`);
+    const delayMs = this.#backOff.delayMs(server.ready || end.kind === "signal", nowMs);
+    const how = server.killedFor ?? howOf(end);
     log.error(
       `keeper: the server (process ${server.child.pid}) ${how}; another is started ${delayMs === 0 ? "at once" : `in ${delayMs} ms`}`,
     );
@@ -291,5 +288,16 @@ export class Supervisor {
   #count(): void {
     this.#floats[STANDBY_HITS_FLOAT] = this.#standby.hits;
     this.#floats[STANDBY_MISSES_FLOAT] = this.#standby.misses;
+  }
+}
+
+function howOf(end: ProcessEnd): string {
+  switch (end.kind) {
+    case "exit":
+      return `ended with code ${end.code}`;
+    case "signal":
+      return `was killed by ${end.signal}`;
+    case "error":
+      return `cannot be started: ${end.message}`;
   }
 }

@@ -10,14 +10,14 @@
  * moves on at once. The number of attempts is bounded (RFC 9520 §3.1).
  */
 import { findOption, OPTION_EXTENDED_ERROR } from "../../dns/edns.ts";
-import { ARCOUNT_AT, FLAG_AA, FLAG_TC, FLAGS_AT, RCODE_MASK, readU16, writeU16 } from "../../dns/header.ts";
-import { ResponseScan, scanResponse } from "../../dns/response-scan.ts";
-import { answerInOrder, scrubAnswer } from "../../dns/scrub.ts";
+import { FLAG_TC, FLAGS_AT, RCODE_MASK, readU16 } from "../../dns/header.ts";
+import type { ResponseScan } from "../../dns/response-scan.ts";
+import { answerInOrder } from "../../dns/scrub.ts";
 import { RCODE_BADVERS, RCODE_FORMERR, RCODE_NOTIMP } from "../../dns/types.ts";
-import { removeOpt } from "../../dns/without-opt.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
 import type { MessageBlocks } from "./byte-pools.ts";
 import { type DeadlineWheel, WheelEntry } from "./deadline-wheel.ts";
+import { asForwarder, copyWithoutOpt } from "./forwarded-answer.ts";
 import { type FailureKind, UpstreamError } from "./upstream-error.ts";
 import type { UpstreamServer } from "./upstream-server.ts";
 import { sentWire, type UpstreamTap } from "./upstream-tap.ts";
@@ -246,7 +246,7 @@ export class Flight extends WheelEntry implements AttemptOwner {
     }
     const { blocks, relaysAsSent } = this.#group;
     let copy = rcode > RCODE_MASK ? undefined : copyWithoutOpt(message, scan, blocks);
-    if (copy !== undefined && !relaysAsSent) copy = notOurs(copy, answerInOrder(message, 0, scan));
+    if (copy !== undefined && !relaysAsSent) copy = asForwarder(copy, answerInOrder(message, 0, scan));
     if (copy === undefined) {
       // Without the OPT nothing would be left of such a code but its low bits, which mean something else.
       this.#fail(attempt, "protocol", undefined, nowMs);
@@ -391,39 +391,6 @@ export class Flight extends WheelEntry implements AttemptOwner {
     if (server === undefined) throw new Error(`no upstream ${index}`);
     return server;
   }
-}
-
-/** @returns undefined when it cannot be written without its OPT */
-function copyWithoutOpt(message: Uint8Array, scan: ResponseScan, blocks: MessageBlocks): Uint8Array | undefined {
-  if (scan.optAt < 0) return blocks.copy(message, scan.end);
-  if (scan.optEnd === scan.end) {
-    const copy = blocks.copy(message, scan.optAt);
-    writeU16(copy, ARCOUNT_AT, scan.additionalCount);
-    return copy;
-  }
-  const rewritten = removeOpt(message, scan);
-  return typeof rewritten === "number" ? undefined : rewritten;
-}
-
-/**
- * What a forwarder may say of another's answer: AA is for authorities (RFC 1035 §4.1.1), and records that do not belong
- * to the question are how poison travels (RFC 5452 §6).
- *
- * @param copy without OPT; changed in place when `inOrder`
- * @param inOrder all its answer records belong
- * @returns undefined when it cannot be written without those that do not
- */
-function notOurs(copy: Uint8Array, inOrder: boolean): Uint8Array | undefined {
-  let own = copy;
-  if (!inOrder) {
-    const scan = new ResponseScan();
-    if (scanResponse(copy, 0, copy.length, scan) < 0) return undefined;
-    const scrubbed = scrubAnswer(copy, scan);
-    if (typeof scrubbed === "number") return undefined;
-    own = scrubbed;
-  }
-  writeU16(own, FLAGS_AT, readU16(own, FLAGS_AT) & ~FLAG_AA);
-  return own;
 }
 
 const utf8 = new TextDecoder();

@@ -4,6 +4,7 @@
  * Several directives of one server block are tried in the order of the file; the first whose FROM holds the name, and
  * whose `except` does not, takes it.
  */
+import type { SocketAddress } from "../../../base/address.ts";
 import type { Answer } from "../../chain/answer.ts";
 import type { Handler } from "../../chain/handler.ts";
 import type { Plugin, PluginInstance } from "../../chain/plugin.ts";
@@ -26,8 +27,10 @@ export const forward: Plugin = {
           rejects,
         ),
     );
+    let plain: readonly SocketAddress[] = [];
     return {
       handler: (next) => new Forward(stanzas, next),
+      plainUpstreams: () => plain,
       async start() {
         // All names first: when one has no address, nothing has been opened.
         const groups = await Promise.all(
@@ -39,6 +42,11 @@ export const forward: Plugin = {
         for (const [i, stanza] of stanzas.entries()) {
           const config = groups[i];
           if (config !== undefined) stanza.use(openGroup(config, context));
+        }
+        const [only] = stanzas;
+        const [config] = groups;
+        if (only !== undefined && config !== undefined && stanzas.length === 1 && takesAll(only.settings)) {
+          plain = config.targets.some(({ scheme }) => scheme !== "dns") ? [] : config.targets;
         }
       },
       async stop() {
@@ -78,6 +86,11 @@ class Forward implements Handler {
     const answer = await stanza.ask(query);
     return stanza.passesOn(answer) ? this.#serveFrom(index + 1, query) : answer;
   }
+}
+
+/** Whether every question goes to the upstreams, from any address, and every answer of theirs is given. */
+function takesAll({ from, except, failoverRcodes, sourceAddress }: ForwardSettings): boolean {
+  return from.length === 1 && except.length === 0 && failoverRcodes.size === 0 && sourceAddress === undefined;
 }
 
 function groupConfig(

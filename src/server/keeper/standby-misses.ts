@@ -1,0 +1,257 @@
+/**
+ * Questions that come to the standby and are not cached.
+ *
+ * Where the server's plan says which upstreams a zone's questions may be put to as they are, they are put there, over UDP, and
+ * the answers go to the clients; nothing is stored. What has no answer when a server comes back is left to that server, in the
+ * ring; what has none after four seconds gets SERVFAIL, before its client gives up.
+ */
+import type { SocketAddress } from "../../base/address.ts";
+import type { Clock } from "../../base/clock.ts";
+import { FLAG_TC, FLAGS_AT, HEADER_BYTES, ID_AT, RCODE_MASK, readU16 } from "../../dns/header.ts";
+import { admitQuery, QueryView, VERDICT_ACCEPT } from "../../dns/query-view.ts";
+import { writeRefusal } from "../../dns/refusal.ts";
+import { ResponseScan } from "../../dns/response-scan.ts";
+import { answerInOrder } from "../../dns/scrub.ts";
+import { RCODE_SERVFAIL } from "../../dns/types.ts";
+import { finishReply, REPLY_ROOM_BYTES } from "../chain/finish-reply.ts";
+import { Query } from "../chain/query.ts";
+import type { Relay } from "../fastpath/fast-path.ts";
+import { KIND_QUERY } from "../fastpath/relay-ring.ts";
+import { asForwarder, copyWithoutOpt } from "../upstream/forwarded-answer.ts";
+import { RandomIds } from "../upstream/random-ids.ts";
+import { judgeReply, REPLY_ACCEPTED } from "../upstream/reply-check.ts";
+import type { UpstreamPort, UpstreamPorts } from "../upstream/upstream-ports.ts";
+import { stampQuery, upstreamQueryBytes, writeUpstreamQuery } from "../upstream/upstream-query.ts";
+
+/** Questions that may wait at once; what comes then is left to the next server, as far as its ring has room. */
+const WAITING_MAX = 4096;
+/** Without an answer for so long another upstream is asked. */
+const RETRY_MS = 800;
+const GIVE_UP_MS = 4000;
+const LOOK_MS = 100;
+/** A socket toward an upstream is replaced after so many questions: ids and ports are hard to guess only together. */
+const PORT_USES_MAX = 500;
+
+/** Upstreams for a question that came by a listener: perhaps none. */
+export type UpstreamsOf = (listener: number, wire: Uint8Array, nameLength: number) => readonly SocketAddress[];
+
+/** Sends what is valid during the call only. */
+export type SendReply = (
+  listener: number,
+  message: Uint8Array,
+  length: number,
+  sockaddr: Uint8Array,
+  control: Uint8Array | undefined,
+) => void;
+
+interface Waiting {
+  readonly listener: number;
+  readonly query: Query;
+  readonly control: Uint8Array | undefined;
+  readonly upstreams: readonly SocketAddress[];
+  /** What is asked, id apart. */
+  readonly sent: Uint8Array<ArrayBuffer>;
+  tries: number;
+  triedAtMs: number;
+}
+
+interface Port {
+  readonly port: UpstreamPort;
+  readonly asked: Map<number, Waiting>;
+  uses: number;
+}
+
+export interface StandbyMissesParts {
+  readonly clock: Clock;
+  readonly ports: UpstreamPorts;
+  /** Of the next server. */
+  readonly ring: Relay;
+  readonly upstreamsOf: UpstreamsOf;
+  readonly send: SendReply;
+}
+
+const NO_SERVER = { label: "", address: "", port: 0 };
+const NO_BLOCKS = {
+  copy: (message: Uint8Array, length: number): Uint8Array<ArrayBuffer> => Uint8Array.from(message.subarray(0, length)),
+};
+
+export class StandbyMisses implements Relay {
+  readonly #parts: StandbyMissesParts;
+  readonly #ids: RandomIds;
+  readonly #waiting: Set<Waiting>;
+  /** In use, by address; those that were replaced live as long as the standby serves. */
+  readonly #ports: Map<SocketAddress, Port>;
+  readonly #byPort: Map<UpstreamPort, Port>;
+  readonly #scan: ResponseScan;
+  readonly #out: Uint8Array;
+  #looker: NodeJS.Timeout | undefined;
+
+  constructor(parts: StandbyMissesParts) {
+    this.#parts = parts;
+    this.#ids = new RandomIds();
+    this.#waiting = new Set();
+    this.#ports = new Map();
+    this.#byPort = new Map();
+    this.#scan = new ResponseScan();
+    this.#out = new Uint8Array(REPLY_ROOM_BYTES);
+    this.#looker = undefined;
+  }
+
+  /** Takes a question in hand. @returns false when it is lost */
+  push(
+    kind: number,
+    id: number,
+    receivedAtMs: number,
+    from: Uint8Array,
+    payloadAt: number,
+    payloadLength: number,
+    sockaddrAt: number,
+    controlAt: number,
+    controlLength: number,
+  ): boolean {
+    const wire = from.slice(payloadAt, payloadAt + payloadLength);
+    const view = new QueryView();
+    if (this.#waiting.size >= WAITING_MAX || admitQuery(wire, 0, wire.length, view) !== VERDICT_ACCEPT) {
+      const { ring } = this.#parts;
+      return ring.push(kind, id, receivedAtMs, from, payloadAt, payloadLength, sockaddrAt, controlAt, controlLength);
+    }
+    const sent = new Uint8Array(upstreamQueryBytes(view.questionEnd));
+    writeUpstreamQuery(sent, wire, view.questionEnd, view.flags, view.dnssecOk);
+    const sockaddr = from.slice(sockaddrAt, sockaddrAt + 28);
+    const waiting: Waiting = {
+      listener: id,
+      query: new Query(wire, view, "udp", NO_SERVER, ".", sockaddr, receivedAtMs),
+      control: controlLength === 0 ? undefined : from.slice(controlAt, controlAt + controlLength),
+      upstreams: this.#parts.upstreamsOf(id, wire, view.nameLength),
+      sent,
+      tries: this.#ids.next(),
+      triedAtMs: 0,
+    };
+    this.#waiting.add(waiting);
+    this.#looker ??= setInterval(() => this.#look(), LOOK_MS);
+    this.#ask(waiting);
+    return true;
+  }
+
+  /** Leaves what has no answer to the next server. */
+  leave(): void {
+    clearInterval(this.#looker);
+    this.#looker = undefined;
+    for (const { listener, query, control } of this.#waiting) {
+      const { wire, sockaddr, receivedAtMs } = query;
+      const memory = new Uint8Array(wire.length + sockaddr.length + (control?.length ?? 0));
+      memory.set(wire);
+      memory.set(sockaddr, wire.length);
+      if (control !== undefined) memory.set(control, wire.length + sockaddr.length);
+      const controlAt = wire.length + sockaddr.length;
+      this.#parts.ring.push(
+        KIND_QUERY,
+        listener,
+        receivedAtMs,
+        memory,
+        0,
+        wire.length,
+        wire.length,
+        controlAt,
+        control?.length ?? 0,
+      );
+    }
+    this.#waiting.clear();
+    for (const { port } of this.#byPort.values()) port.close();
+    this.#byPort.clear();
+    this.#ports.clear();
+  }
+
+  #ask(waiting: Waiting): void {
+    const { upstreams, sent } = waiting;
+    waiting.triedAtMs = this.#parts.clock.monotonicMs();
+    const upstream = upstreams[waiting.tries++ % Math.max(upstreams.length, 1)];
+    const open = upstream === undefined ? undefined : this.#portTo(upstream);
+    if (open === undefined) return;
+    let id = this.#ids.next();
+    while (open.asked.has(id)) id = this.#ids.next();
+    open.asked.set(id, waiting);
+    open.uses++;
+    stampQuery(sent, id, true);
+    open.port.send(sent);
+  }
+
+  /** @returns undefined when no socket can be had: the question waits for the server */
+  #portTo(upstream: SocketAddress): Port | undefined {
+    const open = this.#ports.get(upstream);
+    if (open !== undefined && open.uses < PORT_USES_MAX) return open;
+    try {
+      const port = this.#parts.ports.open(
+        upstream,
+        undefined,
+        (from, message) => this.#answered(from, message),
+        (from) => this.#failed(from, upstream),
+      );
+      const opened: Port = { port, asked: new Map(), uses: 0 };
+      this.#ports.set(upstream, opened);
+      this.#byPort.set(port, opened);
+      return opened;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #answered(from: UpstreamPort, message: Uint8Array): void {
+    if (message.length < HEADER_BYTES) return;
+    const open = this.#byPort.get(from);
+    const id = readU16(message, ID_AT);
+    const waiting = open?.asked.get(id);
+    if (open === undefined || waiting === undefined) return;
+    const scan = this.#scan;
+    const { query, sent } = waiting;
+    if (judgeReply(message, sent, query.view.questionEnd, true, scan) !== REPLY_ACCEPTED) return;
+    open.asked.delete(id);
+    this.#closeWhenDone(open);
+    // Cut, or about our EDNS: the server knows what to do then.
+    if ((readU16(message, FLAGS_AT) & FLAG_TC) !== 0 || scan.nameLength === 0 || scan.extendedRcode > RCODE_MASK)
+      return;
+    const copy = copyWithoutOpt(message, scan, NO_BLOCKS);
+    const wire = copy === undefined ? undefined : asForwarder(copy, answerInOrder(message, 0, scan));
+    // Asked twice, and answered before.
+    if (wire === undefined || !this.#waiting.delete(waiting)) return;
+    const length = finishReply(query, { wire, plugin: "forward" }, this.#out);
+    this.#parts.send(waiting.listener, this.#out, length, query.sockaddr, waiting.control);
+  }
+
+  /** A refusal (ICMP) of some question: all that were asked there are asked elsewhere at the next look. */
+  #failed(from: UpstreamPort, upstream: SocketAddress): void {
+    const open = this.#byPort.get(from);
+    if (open === undefined) return;
+    for (const waiting of open.asked.values()) waiting.triedAtMs = 0;
+    open.asked.clear();
+    if (this.#ports.get(upstream) === open) this.#ports.delete(upstream);
+    this.#close(open);
+  }
+
+  #closeWhenDone(open: Port): void {
+    if (open.uses >= PORT_USES_MAX && open.asked.size === 0) this.#close(open);
+  }
+
+  #close(open: Port): void {
+    this.#byPort.delete(open.port);
+    open.port.close();
+  }
+
+  #look(): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    for (const waiting of this.#waiting) {
+      const { query, listener, control } = waiting;
+      if (nowMs - query.receivedAtMs >= GIVE_UP_MS) {
+        this.#waiting.delete(waiting);
+        const length = writeRefusal(query.wire, 0, query.view, RCODE_SERVFAIL);
+        this.#parts.send(listener, query.wire, length, query.sockaddr, control);
+      } else if (nowMs - waiting.triedAtMs >= RETRY_MS) {
+        this.#ask(waiting);
+      }
+    }
+    for (const open of this.#byPort.values()) {
+      for (const [id, waiting] of open.asked) if (!this.#waiting.has(waiting)) open.asked.delete(id);
+      this.#closeWhenDone(open);
+    }
+  }
+}
