@@ -1,0 +1,46 @@
+/** Child processes that inherit descriptors. */
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+
+export interface ProcessStart {
+  /** Program and arguments. */
+  readonly command: readonly [string, ...string[]];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Descriptors that it gets, as 3 and on; 0 to 2 are this process's. They stay the caller's. */
+  readonly descriptors: readonly number[];
+  /** Called once, never before `startProcess` has returned. @param end exit code, or why there is none */
+  readonly onEnd: (end: ProcessEnd) => void;
+}
+
+export type ProcessEnd =
+  | { readonly kind: "exit"; readonly code: number }
+  | { readonly kind: "signal"; readonly signal: NodeJS.Signals }
+  | { readonly kind: "error"; readonly message: string };
+
+export interface RunningProcess {
+  /** undefined when it could not be started: `onEnd` says why. */
+  readonly pid: number | undefined;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export function startProcess(start: ProcessStart): RunningProcess {
+  const [program, ...args] = start.command;
+  const child = spawn(program, args, {
+    stdio: ["inherit", "inherit", "inherit", ...start.descriptors],
+    env: start.environment,
+  });
+  child.on("error", (error) => {
+    // Of a signal that could not be sent, too: then the process is there.
+    if (child.pid === undefined) start.onEnd({ kind: "error", message: error.message });
+  });
+  child.once("exit", (code, signal) => {
+    start.onEnd(signal === null ? { kind: "exit", code: code ?? 1 } : { kind: "signal", signal });
+  });
+  return { pid: child.pid, kill: (signal) => void child.kill(signal) };
+}
+
+/** As a shell tells it: 128 and the signal's number for a process that a signal ended. */
+export function exitCodeOf(end: ProcessEnd): number {
+  if (end.kind === "exit") return end.code;
+  return end.kind === "signal" ? 128 + constants.signals[end.signal] : 1;
+}
