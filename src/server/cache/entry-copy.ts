@@ -39,7 +39,7 @@ import {
   TYPE_CLASS_WORD,
 } from "./region-layout.ts";
 import { slotCheck } from "./slot-check.ts";
-import { type EntryTerms, STORED_FLAGS } from "./slot-writer.ts";
+import { STORED_FLAGS } from "./slot-writer.ts";
 
 /** Scopes use these bits. */
 const SCOPE_MASK: number = SCOPE_ASIDE * 2 - 1;
@@ -53,21 +53,18 @@ export class EntryCopy {
   hits: number;
   /** Second of the last hit, in seconds of its source. */
   lastHitS: number;
-  /** The message from its header on, after `isWhole`. */
-  readonly message: Uint8Array;
-  /** Of `message`, after `isWhole`. */
-  readonly scan: ResponseScan;
-  readonly #bytes: Uint8Array;
   readonly #halves: Uint16Array;
+  /** The message from its header on. */
+  readonly #message: Uint8Array;
+  readonly #scan: ResponseScan;
 
   constructor() {
     this.words = new Int32Array(SLOT_MAX_BYTES / 4);
     this.hits = 0;
     this.lastHitS = 0;
-    this.#bytes = new Uint8Array(this.words.buffer);
     this.#halves = new Uint16Array(this.words.buffer);
-    this.message = this.#bytes.subarray(IMAGE_BYTE - HEADER_BYTES);
-    this.scan = new ResponseScan();
+    this.#message = new Uint8Array(this.words.buffer, IMAGE_BYTE - HEADER_BYTES);
+    this.#scan = new ResponseScan();
   }
 
   /**
@@ -111,26 +108,28 @@ export class EntryCopy {
     return this.#field(STALE_UNTIL_S_WORD);
   }
 
-  /** What it was stored with. */
-  terms(): EntryTerms {
-    const flags = this.#field(FLAGS_WORD);
-    const marks = flags >>> 24;
-    return {
-      kind: (flags >>> 16) & 0xff,
-      ttlS: this.expiresS - this.storedS,
-      staleS: this.staleUntilS - this.expiresS,
-      deniesName: (this.typeClass & 0xffff) === 0,
-      aside: (this.scope & SCOPE_ASIDE) !== 0,
-      keepTtl: (marks & MARK_KEEP_TTL) !== 0,
-      authoritative: (flags & FLAG_AA) !== 0,
-      answers: (marks & MARK_ANSWERS) !== 0,
-    };
+  /** `KIND_SUCCESS`, `KIND_DENIAL` or `KIND_FAILURE`. */
+  get kind(): number {
+    return (this.#field(FLAGS_WORD) >>> 16) & 0xff;
   }
 
-  /** Whether the copy is an entry that a store has written, and no bit of it has changed. Fills `message` and `scan`. */
+  get isAside(): boolean {
+    return (this.scope & SCOPE_ASIDE) !== 0;
+  }
+
+  get nameLength(): number {
+    return this.#field(LENGTHS_WORD) & 0xffff;
+  }
+
+  /** Bytes of the slot in use; 0 when no slot has such lengths. */
+  get usedBytes(): number {
+    return usedBytes(this.#field(LENGTHS_WORD), this.#field(MORE_COUNTS_WORD));
+  }
+
+  /** Whether the copy is an entry that a store has written, and no bit of it has changed. */
   isWhole(): boolean {
     const lengths = this.#field(LENGTHS_WORD);
-    const bytes = usedBytes(lengths, this.#field(MORE_COUNTS_WORD));
+    const bytes = this.usedBytes;
     if (bytes === 0) return false;
     const messageEnd = HEADER_BYTES + (lengths & 0xffff) + 4 + (lengths >>> 16);
     const ttlS = this.expiresS - this.storedS;
@@ -141,18 +140,17 @@ export class EntryCopy {
   }
 
   #hasSoundFields(): boolean {
-    const { scope, typeClass } = this;
+    const { scope, typeClass, kind } = this;
     const flags = this.#field(FLAGS_WORD);
-    const kind = (flags >>> 16) & 0xff;
-    const aside = (scope & SCOPE_ASIDE) !== 0;
     if ((scope & ~SCOPE_MASK) !== 0 || (scope & 0xffff) === 0) return false;
     if ((flags & 0xffff & ~STORED_FLAGS) !== 0 || flags >>> 24 > (MARK_KEEP_TTL | MARK_ANSWERS)) return false;
-    return kind <= KIND_FAILURE && ((typeClass & 0xffff) !== 0 || (kind === KIND_DENIAL && !aside));
+    return kind <= KIND_FAILURE && ((typeClass & 0xffff) !== 0 || (kind === KIND_DENIAL && !this.isAside));
   }
 
   /** Puts the header in front, over what is now known to be right, and scans. */
   #hasSoundMessage(end: number): boolean {
-    const { message, scan } = this;
+    const message = this.#message;
+    const scan = this.#scan;
     const counts = this.#field(COUNTS_WORD);
     const moreCounts = this.#field(MORE_COUNTS_WORD);
     writeU16(message, 0, 0);
@@ -162,7 +160,7 @@ export class EntryCopy {
     writeU16(message, NSCOUNT_AT, counts >>> 16);
     writeU16(message, ARCOUNT_AT, moreCounts & 0xffff);
     if (scanResponse(message, 0, end, scan) !== 0) return false;
-    if (scan.nameLength !== (this.#field(LENGTHS_WORD) & 0xffff) || scan.end !== end || scan.optAt >= 0) return false;
+    if (scan.nameLength !== this.nameLength || scan.end !== end || scan.optAt >= 0) return false;
     if (scan.ttlCount !== moreCounts >>> 16) return false;
     const half = halfOfTtls(end);
     for (let i = 0; i < scan.ttlCount; i++) if (this.#halves[half + i] !== scan.ttlAts[i]) return false;
@@ -179,7 +177,7 @@ export class EntryCopy {
     for (let i = 0; i < count; i++) {
       const at = this.#halves[half + i] ?? 0;
       if (at < HEADER_BYTES || at + 4 > end) return false;
-      writeU32(this.message, at, ttlS);
+      writeU32(this.#message, at, ttlS);
     }
     return true;
   }

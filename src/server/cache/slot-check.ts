@@ -4,7 +4,7 @@
  *
  * The mixing is MurmurHash3's (Appleby, x86, 32 bits): a word at a time, about 2 ns each.
  */
-import { CHECK_WORD, HEADER_CHECK_WORD, IMAGE_WORD, MAGIC, RETRY_S_WORD, STAMP_S_WORD } from "./region-layout.ts";
+import { HEADER_CHECK_WORD, IMAGE_WORD, MAGIC, RETRY_S_WORD, STAMP_S_WORD } from "./region-layout.ts";
 
 /** @returns an int32 over the words from `from` to before `to` */
 export function wordsCheck(words: Int32Array, from: number, to: number, seed: number): number {
@@ -19,7 +19,7 @@ export function headerCheck(words: Int32Array): number {
 }
 
 /**
- * Over a slot, but for what changes while the answer stands there. Its TTL fields say the whole lifetime then: as they
+ * Over a slot, but for what changes while the answer stands there (and spare words). Its TTL fields say the whole lifetime then: as they
  * are stored, not as they are stamped later.
  *
  * @param at the slot's first word
@@ -27,9 +27,7 @@ export function headerCheck(words: Int32Array): number {
  */
 export function slotCheck(words: Int32Array, at: number, bytes: number): number {
   let check = bytes;
-  for (let i = 0; i < IMAGE_WORD; i++) {
-    if (i !== STAMP_S_WORD && i !== RETRY_S_WORD && i !== CHECK_WORD) check = mixed(check, words[at + i] ?? 0);
-  }
+  for (let i = 0; i < RETRY_S_WORD; i++) if (i !== STAMP_S_WORD) check = mixed(check, words[at + i] ?? 0);
   const end = at + (bytes >> 2);
   for (let i = at + IMAGE_WORD; i < end; i++) check = mixed(check, words[i] ?? 0);
   if ((bytes & 2) !== 0) check = mixed(check, (words[end] ?? 0) & 0xffff);

@@ -19,6 +19,7 @@ import {
   writeU32,
 } from "../../dns/header.ts";
 import type { ResponseScan } from "../../dns/response-scan.ts";
+import type { EntryCopy } from "./entry-copy.ts";
 import type { StoredQuestion } from "./prefetch-watch.ts";
 import type { QuestionHash } from "./question-hash.ts";
 import type { Region } from "./region.ts";
@@ -217,6 +218,31 @@ export class SlotWriter {
     for (let i = 0; i < scan.ttlCount; i++) this.#halves[half++] = scan.ttlAts[i] ?? 0;
     this.#stamp(slot, terms.ttlS);
     words[at + CHECK_WORD] = slotCheck(words, at, slotBytes(scan));
+    this.#unlock(slot);
+  }
+
+  /**
+   * Writes an answer that stood in another store's slot, and makes it readable.
+   *
+   * @param hash with the question begun; the slot is large enough
+   * @param copy judged, its TTL fields those of the day it was stored
+   * @param shiftS what is to be added to its seconds
+   */
+  writeCopy(slot: number, hash: QuestionHash, copy: EntryCopy, shiftS: number): void {
+    const words = this.#words;
+    this.#lock(slot);
+    const at = this.#slotsWord + (slot << UNIT_WORDS_SHIFT);
+    const bytes = copy.usedBytes;
+    for (let i = (bytes + 3) >> 2; i >= 0; i--) words[at + i] = copy.words[i] ?? 0;
+    words[at + HASH_WORD] = hash.finish(copy.typeClass);
+    words[at + SCOPE_WORD] = hash.scope;
+    words[at + NAME_HASH_WORD] = hash.nameHash();
+    words[at + EXPIRES_S_WORD] = copy.expiresS + shiftS;
+    words[at + STORED_S_WORD] = copy.storedS + shiftS;
+    words[at + STAMP_S_WORD] = copy.storedS + shiftS;
+    words[at + STALE_UNTIL_S_WORD] = copy.staleUntilS + shiftS;
+    words[at + RETRY_S_WORD] = 0;
+    words[at + CHECK_WORD] = slotCheck(words, at, bytes);
     this.#unlock(slot);
   }
 

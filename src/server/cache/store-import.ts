@@ -19,7 +19,7 @@ import type { Region } from "./region.ts";
 import type { RegionHits } from "./region-hits.ts";
 import { IMAGE_WORD, KIND_SUCCESS, sizeClassOf } from "./region-layout.ts";
 import type { SlotPages } from "./slot-pages.ts";
-import { slotBytes, type SlotWriter } from "./slot-writer.ts";
+import type { SlotWriter } from "./slot-writer.ts";
 
 /** Entries between two looks at the clock. */
 const LOOK_AT_CLOCK = 64;
@@ -122,20 +122,19 @@ class TakeOver {
     const { hash, hits, index, maxEntries, pages, positives, prefetch, queues, writer } = this.#parts;
     const { copy } = this;
     const { typeClass } = copy;
-    const terms = copy.terms();
-    const queue = queues.of(partition, terms.kind);
+    const success = copy.kind === KIND_SUCCESS && !copy.isAside;
+    const queue = queues.of(partition, copy.kind);
     if (queue.isFull || queues.total >= maxEntries) return false;
-    hash.begin((copy.scope & ~LOW_HALF) | partition, copy.words, IMAGE_WORD, copy.scan.nameLength);
+    hash.begin((copy.scope & ~LOW_HALF) | partition, copy.words, IMAGE_WORD, copy.nameLength);
     if (index.find(hash, typeClass) >= 0) return false;
-    const positive = !terms.aside && terms.kind === KIND_SUCCESS;
     // A denial of the whole name and an answer for it do not stand side by side: who is here already is newer.
-    if (positive && index.find(hash, typeClass & ~LOW_HALF) >= 0) return false;
-    if (terms.deniesName && positives.count(hash.nameHash()) > 0) return false;
+    if (success && index.find(hash, typeClass & ~LOW_HALF) >= 0) return false;
+    if ((typeClass & LOW_HALF) === 0 && positives.count(hash.nameHash()) > 0) return false;
     const tag = hash.finish(typeClass);
     const way = index.emptyWay(tag);
-    const slot = way < 0 ? -1 : pages.take(sizeClassOf(slotBytes(copy.scan)));
+    const slot = way < 0 ? -1 : pages.take(sizeClassOf(copy.usedBytes));
     if (slot < 0) return false;
-    writer.write(slot, hash, typeClass, copy.message, copy.scan, terms, storedS);
+    writer.writeCopy(slot, hash, copy, this.#shiftS);
     index.set(way, tag, slot);
     // Hits from before the answer came are not counted: the slot may have been another's then.
     const lastHitS = Math.min(Math.max(copy.lastHitS + this.#shiftS, 0), nowS);
@@ -144,7 +143,7 @@ class TakeOver {
     queues.admit(slot, queue, tag, count >= HITS_TO_STAY ? "main" : "small");
     queues.links.setFrequency(slot, Math.min(count, FREQUENCY_MAX));
     prefetch.renew(slot, count);
-    if (positive) positives.add(hash.nameHash());
+    if (success) positives.add(hash.nameHash());
     return true;
   }
 }

@@ -252,7 +252,7 @@ export class Server {
     const { region } = this.#services.store.handle;
     if (region.kind === "memfd") keeper.keep(this.#storeName, {}, region.fd);
     this.#publish();
-    this.#left?.takeOver();
+    this.#left?.begin();
     keeper.ready();
     for (const name of this.#before) keeper.drop(name);
     this.#heart.begin();

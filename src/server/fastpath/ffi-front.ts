@@ -17,7 +17,7 @@ import type { UpstreamPorts } from "../upstream/upstream-ports.ts";
 import { BatchPorts } from "./batch-ports.ts";
 import { FastPathThreads, type ThreadControls } from "./fast-path-threads.ts";
 import { plantWarmUp } from "./plant-warm-up.ts";
-import type { LeftQuery } from "./left-queries.ts";
+import type { LeftQuery } from "./left-query.ts";
 import { PENDING_BYTES, PendingQueries } from "./pending-queries.ts";
 import type { RelayReader } from "./relay-ring.ts";
 import type { FastListener } from "./thread-messages.ts";

@@ -19,21 +19,9 @@ import {
 import { nameLength } from "../../dns/name.ts";
 import { admitQuery, QueryView, VERDICT_ACCEPT } from "../../dns/query-view.ts";
 import { unfinishedDatagrams } from "../../linux/unfinished-batch.ts";
+import { DEATHS_SHIFT, type LeftQuery } from "./left-query.ts";
+import { leftInPending } from "./pending-queries.ts";
 import { RECORD_HEADER_BYTES, RelayReader, RING_REGION_BYTES } from "./relay-ring.ts";
-
-/** All is the receiver's to keep. */
-export interface LeftQuery {
-  /** Id of the endpoint that it came by. */
-  readonly listener: number;
-  readonly wire: Uint8Array;
-  readonly sockaddr: Uint8Array;
-  /** Packet info; undefined when the socket has one address. */
-  readonly control: Uint8Array | undefined;
-  /** CLOCK_MONOTONIC, milliseconds. */
-  readonly receivedAtMs: number;
-  /** Servers that have died with it in hand, at least. */
-  readonly deaths: number;
-}
 
 /** What stands in a fast-path thread's batch. @param nowMs when they came is not known: it was just before */
 export function leftInBatch(buffer: ArrayBufferLike, nowMs: number): LeftQuery[] {
@@ -57,10 +45,24 @@ export function leftInRing(buffer: ArrayBufferLike): LeftQuery[] {
       sockaddr: reader.sockaddr().slice(),
       control: reader.control()?.slice(),
       receivedAtMs: reader.receivedAtMs,
-      deaths: 0,
+      deaths: reader.kind >> DEATHS_SHIFT,
     });
   }
   return left;
+}
+
+/** What stands in memory of the kind that `FfiFront.regions` names: `batch`, `ring`, `pending`. */
+export function leftIn(kind: string | undefined, buffer: ArrayBufferLike, nowMs: number): LeftQuery[] {
+  switch (kind) {
+    case "batch":
+      return leftInBatch(buffer, nowMs);
+    case "ring":
+      return leftInRing(buffer);
+    case "pending":
+      return leftInPending(buffer);
+    default:
+      return [];
+  }
 }
 
 const view = new QueryView();

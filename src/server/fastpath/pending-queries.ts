@@ -11,7 +11,7 @@
  * upper; it is written last. A query with which three have died is not asked again: it may be what kills them. A query that is longer than its place (no resolver
  * sends such) is not kept, nor is one that finds no free slot: they are lost with their server.
  */
-import type { LeftQuery } from "./left-queries.ts";
+import type { LeftQuery } from "./left-query.ts";
 import type { RelayReader } from "./relay-ring.ts";
 
 const SLOTS_AT = 64;

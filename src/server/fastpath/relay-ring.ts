@@ -13,7 +13,7 @@
  */
 
 export const KIND_SKIP = 0;
-/** A client's query; id is the listener. */
+/** A client's query; id is the listener. What stands above the lowest byte is `left-queries.ts`'s. */
 export const KIND_QUERY = 1;
 export const RECORD_HEADER_BYTES = 96;
 const HEAD_WORD = 0;

@@ -16,6 +16,7 @@ import { RCODE_SERVFAIL } from "../../dns/types.ts";
 import { finishReply, REPLY_ROOM_BYTES } from "../chain/finish-reply.ts";
 import { Query } from "../chain/query.ts";
 import type { Relay } from "../fastpath/fast-path.ts";
+import { DEATHS_SHIFT } from "../fastpath/left-query.ts";
 import { KIND_QUERY } from "../fastpath/relay-ring.ts";
 import { asForwarder, copyWithoutOpt } from "../upstream/forwarded-answer.ts";
 import { RandomIds } from "../upstream/random-ids.ts";
@@ -51,6 +52,7 @@ interface Waiting {
   readonly upstreams: readonly SocketAddress[];
   /** What is asked, id apart. */
   readonly sent: Uint8Array<ArrayBuffer>;
+  readonly deaths: number;
   tries: number;
   triedAtMs: number;
 }
@@ -85,6 +87,8 @@ export class StandbyMisses implements Relay {
   readonly #scan: ResponseScan;
   readonly #out: Uint8Array;
   #looker: NodeJS.Timeout | undefined;
+  /** Servers that have died with the queries that are pushed now. */
+  deaths: number;
 
   constructor(parts: StandbyMissesParts) {
     this.#parts = parts;
@@ -95,6 +99,7 @@ export class StandbyMisses implements Relay {
     this.#scan = new ResponseScan();
     this.#out = new Uint8Array(REPLY_ROOM_BYTES);
     this.#looker = undefined;
+    this.deaths = 0;
   }
 
   /** Takes a question in hand. @returns false when it is lost */
@@ -124,6 +129,7 @@ export class StandbyMisses implements Relay {
       control: controlLength === 0 ? undefined : from.slice(controlAt, controlAt + controlLength),
       upstreams: this.#parts.upstreamsOf(id, wire, view.nameLength),
       sent,
+      deaths: this.deaths,
       tries: this.#ids.next(),
       triedAtMs: 0,
     };
@@ -137,7 +143,7 @@ export class StandbyMisses implements Relay {
   leave(): void {
     clearInterval(this.#looker);
     this.#looker = undefined;
-    for (const { listener, query, control } of this.#waiting) {
+    for (const { listener, query, control, deaths } of this.#waiting) {
       const { wire, sockaddr, receivedAtMs } = query;
       const memory = new Uint8Array(wire.length + sockaddr.length + (control?.length ?? 0));
       memory.set(wire);
@@ -145,7 +151,7 @@ export class StandbyMisses implements Relay {
       if (control !== undefined) memory.set(control, wire.length + sockaddr.length);
       const controlAt = wire.length + sockaddr.length;
       this.#parts.ring.push(
-        KIND_QUERY,
+        KIND_QUERY | (deaths << DEATHS_SHIFT),
         listener,
         receivedAtMs,
         memory,

@@ -19,12 +19,16 @@ import { AnswerReader } from "../cache/answer-reader.ts";
 import { StoreRegionError } from "../cache/region.ts";
 import { BatchPorts } from "../fastpath/batch-ports.ts";
 import { FastPath } from "../fastpath/fast-path.ts";
+import { leftIn } from "../fastpath/left-queries.ts";
+import type { LeftQuery } from "../fastpath/left-query.ts";
 import { MmsgIo } from "../fastpath/mmsg-io.ts";
 import { RelayWriter, RING_REGION_BYTES } from "../fastpath/relay-ring.ts";
 import { ZoneTable } from "../fastpath/zone-table.ts";
 import { FastpathCounters, HANDED_OVER_AT, HITS_AT } from "../metrics/fastpath-counters.ts";
 import { ServerRows } from "../metrics/server-rows.ts";
 import type { DescriptorStore } from "./descriptor-store.ts";
+import { LEFT_PREFIX } from "./names.ts";
+import { ReplayIo } from "./replay-io.ts";
 import { StandbyMisses } from "./standby-misses.ts";
 import type { StandbyListener, StandbyPlan } from "./standby-plan.ts";
 
@@ -127,6 +131,34 @@ export class Standby {
     }
   }
 
+  /** Takes in hand what the servers that are dead had received and not answered. To be called before `serve`. */
+  finish(kept: DescriptorStore): void {
+    const nowMs = systemClock.monotonicMs();
+    const left: LeftQuery[] = [];
+    for (const { name, fd } of kept.items) {
+      if (!name.startsWith(LEFT_PREFIX)) continue;
+      const copy = duplicateFd(fd);
+      const region = adoptRegion(copy);
+      if (region === undefined) closeFd(copy);
+      else {
+        left.push(...leftIn(name.split("/")[2], region.buffer, nowMs));
+        region.close();
+      }
+      kept.drop(name);
+    }
+    const { fastPath, sockets } = this.#prepared ?? { fastPath: undefined, sockets: [] };
+    for (const { id, zones } of sockets) {
+      for (const [deaths, queries] of Map.groupBy(left.filter(isOf(id)), (query) => query.deaths)) {
+        const io = new ReplayIo(queries, (message, sockaddr, control) =>
+          this.#reply(id, message, message.length, sockaddr, control),
+        );
+        this.#misses.deaths = deaths;
+        while (fastPath !== undefined && fastPath.serve(io, id, zones) > 0);
+        this.#misses.deaths = 0;
+      }
+    }
+  }
+
   /** Receives no more. What it has received is answered, or in the ring. */
   park(): void {
     if (!this.#serving) return;
@@ -191,6 +223,10 @@ export class Standby {
     for (const { fd } of prepared?.sockets ?? []) closeFd(fd);
     prepared?.store.close();
   }
+}
+
+function isOf(listener: number): (query: LeftQuery) => boolean {
+  return (query) => query.listener === listener;
 }
 
 function openStore(keptFd: number | undefined): { region: SharedRegion; reader: AnswerReader } | undefined {

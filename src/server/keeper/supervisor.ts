@@ -262,6 +262,7 @@ export class Supervisor {
     const nowMs = clock.monotonicMs();
     if (server.ready) this.#diedAtMs = nowMs;
     Atomics.store(this.#words, STANDBY_WORD, 1);
+    this.#standby.finish(this.#kept);
     this.#standby.serve();
     this.#floats[RESTARTS_FLOAT] = (this.#floats[RESTARTS_FLOAT] ?? 0) + 1;
     const delayMs = this.#backOff.delayMs(server.ready || end.kind === "signal", nowMs);
