@@ -19,7 +19,7 @@ import { AnswerReader } from "../cache/answer-reader.ts";
 import { StoreRegionError } from "../cache/region.ts";
 import { BatchPorts } from "../fastpath/batch-ports.ts";
 import { FastPath } from "../fastpath/fast-path.ts";
-import { leftIn } from "../fastpath/left-queries.ts";
+import { leftIn, leftInRing } from "../fastpath/left-queries.ts";
 import type { LeftQuery } from "../fastpath/left-query.ts";
 import { MmsgIo } from "../fastpath/mmsg-io.ts";
 import { RelayWriter, RING_REGION_BYTES } from "../fastpath/relay-ring.ts";
@@ -134,7 +134,8 @@ export class Standby {
   /** Takes in hand what the servers that are dead had received and not answered. To be called before `serve`. */
   finish(kept: DescriptorStore): void {
     const nowMs = systemClock.monotonicMs();
-    const left: LeftQuery[] = [];
+    // What a server that is dead now had not yet taken out of the ring.
+    const left = leftInRing(this.ring.buffer);
     for (const { name, fd } of kept.items) {
       if (!name.startsWith(LEFT_PREFIX)) continue;
       const copy = duplicateFd(fd);
