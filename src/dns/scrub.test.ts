@@ -36,6 +36,12 @@ function scrubbed(question: string, answers: readonly string[]): { inOrder: bool
   return { inOrder, kept: decodeMessage(out).answers.map((record) => all.indexOf(recordToText(record))) };
 }
 
+/** Without OPT, as what is scrubbed has none. */
+const plainMessage = message.map((any): Message => {
+  const { edns: _, ...whole } = any;
+  return { ...whole, rcode: whole.rcode & 15 };
+});
+
 describe("scrubAnswer", () => {
   const cases: readonly [
     title: string,
@@ -122,7 +128,7 @@ describe("scrubAnswer", () => {
   it("keeps what answerInOrder accepts, and never more than there was", () => {
     const scan = new ResponseScan();
     fc.assert(
-      fc.property(message, wireName, (whole, name) => {
+      fc.property(plainMessage, wireName, (whole, name) => {
         const question = [{ name, type: 1, class: 1 }];
         const answers = whole.answers.map((record, i) => (i % 2 === 0 ? { ...record, name } : record));
         const wire = encodeMessage({ ...whole, question, answers });
@@ -131,13 +137,36 @@ describe("scrubAnswer", () => {
         const out = scrubAnswer(wire, scan);
         assert.ok(typeof out !== "number");
         const kept = decodeMessage(out);
-        if (inOrder) assert.deepEqual(kept.answers, answers);
-        assert.deepEqual({ ...kept, answers: [] }, { ...whole, question, answers: [] });
+        if (inOrder) assert.deepEqual(kept, { ...whole, question, answers });
+        const beside = [...kept.authority, ...kept.additional];
+        assert.deepEqual(beside, [...whole.authority, ...whole.additional].slice(0, beside.length));
+        assert.deepEqual(kept.authority, whole.authority.slice(0, kept.authority.length));
+        const none = { answers: [], authority: [], additional: [] };
+        assert.deepEqual({ ...kept, ...none }, { ...whole, question, ...none });
         let from = 0;
         for (const record of kept.answers) {
           from = answers.findIndex((candidate, i) => i >= from && recordToText(candidate) === recordToText(record)) + 1;
           assert.ok(from > 0);
         }
+      }),
+    );
+  });
+
+  it("never looks past the message, nor at what is no name in the data of an unchecked type", () => {
+    fc.assert(
+      fc.property(plainMessage, fc.uint8Array({ maxLength: 12 }), (whole, data) => {
+        const [owner] = [...whole.answers, ...whole.authority];
+        const name = owner?.name ?? Uint8Array.of(0);
+        const https = { name, type: 65, class: 1, ttl: 1, data: { kind: "opaque" as const, bytes: data } };
+        const question = [{ name, type: 65, class: 1 }];
+        const wire = encodeMessage({ ...whole, question, answers: [https] });
+        const padded = [0, 0xff].map((filler) => Uint8Array.from([...wire, ...new Uint8Array(300).fill(filler)]));
+        const results = padded.map((bytes) => {
+          const scan = new ResponseScan();
+          assert.equal(scanResponse(bytes, 0, wire.length, scan), 0);
+          return scrubAnswer(bytes, scan);
+        });
+        assert.deepEqual(results[0], results[1]);
       }),
     );
   });
@@ -167,5 +196,154 @@ describe("scrubAnswer", () => {
     scanResponse(wire, 0, wire.length, scan);
     scrubAnswer(wire, scan);
     assert.deepEqual(Uint8Array.from(wire), before);
+  });
+});
+
+describe("records beside the answer", () => {
+  type Sections = readonly [authority: readonly string[], additional: readonly string[]];
+  function beside(answers: readonly string[], [authority, additional]: Sections): number[] {
+    const whole: Message = {
+      ...response("a.x.example", answers),
+      authority: authority.map((text) => recordFromText(text)),
+      additional: additional.map((text) => recordFromText(text)),
+    };
+    const wire = encodeMessage(whole);
+    const scan = new ResponseScan();
+    assert.equal(scanResponse(wire, 0, wire.length, scan), 0);
+    const out = scrubAnswer(wire, scan);
+    assert.ok(typeof out !== "number");
+    assert.equal(answerInOrder(wire, 0, scan), out.length === wire.length);
+    const kept = decodeMessage(out);
+    assert.deepEqual(kept.answers, whole.answers);
+    return [kept.authority.length, kept.additional.length];
+  }
+  const ADDRESS = "a.x.example. 1 IN A 192.0.2.1";
+  const ALIAS = ["a.x.example. 1 IN CNAME b.y.test.", "b.y.test. 1 IN CNAME c.z.test.", "c.z.test. 1 IN A 192.0.2.1"];
+  const SOA_DATA = "IN SOA ns.example. admin.example. 1 2 3 4 5";
+  const SIGNED = "13 2 1 20300101000000 20200101000000 1 example. AAAA";
+  const cases: readonly [
+    title: string,
+    answers: readonly string[],
+    authority: readonly string[],
+    additional: readonly string[],
+    kept: [authority: number, additional: number],
+  ][] = [
+    [
+      "are kept when they tell of the zone of the question, and of its servers",
+      [ADDRESS],
+      ["X.example. 1 IN NS ns.x.example.", "x.example. 1 IN NS ns.elsewhere.test."],
+      ["ns.X.example. 1 IN A 192.0.2.2", "ns.elsewhere.test. 1 IN AAAA 2001:db8::1"],
+      [2, 2],
+    ],
+    [
+      "are kept when they tell of a zone above, up to the root",
+      [],
+      [`example. 1 ${SOA_DATA}`, `. 1 ${SOA_DATA}`],
+      [],
+      [2, 0],
+    ],
+    [
+      "are kept when they tell of the zone of any alias",
+      ALIAS,
+      ["y.test. 1 IN NS n.y.test.", `z.test. 1 ${SOA_DATA}`],
+      [],
+      [2, 0],
+    ],
+    [
+      "are kept when they prove something",
+      [],
+      [
+        `example. 1 ${SOA_DATA}`,
+        `example. 1 IN RRSIG SOA ${SIGNED}`,
+        "q.example. 1 IN NSEC z.example. A RRSIG NSEC",
+        `q.example. 1 IN RRSIG NSEC ${SIGNED}`,
+        "x.example. 1 IN DS 1 13 2 AAAA",
+      ],
+      [],
+      [5, 0],
+    ],
+    [
+      "are cut from the first name server of another zone on",
+      [ADDRESS],
+      ["victim.test. 1 IN NS ns.x.example."],
+      ["ns.x.example. 1 IN A 192.0.2.2"],
+      [0, 0],
+    ],
+    ["are cut where a zone lies below the question", [ADDRESS], ["b.a.x.example. 1 IN NS ns.x.example."], [], [0, 0]],
+    ["are cut from the SOA of another zone on", [], [`victim.test. 1 ${SOA_DATA}`], [], [0, 0]],
+    [
+      "are cut where authority has data",
+      [ADDRESS],
+      ["x.example. 1 IN NS ns.x.example.", "x.example. 1 IN A 192.0.2.2"],
+      [],
+      [1, 0],
+    ],
+    [
+      "are cut where a signature is for what may not be there",
+      [ADDRESS],
+      [`x.example. 1 IN RRSIG A ${SIGNED}`],
+      [],
+      [0, 0],
+    ],
+    ["are cut where their class is another", [ADDRESS], ["x.example. 1 CH NS ns.x.example."], [], [0, 0]],
+    [
+      "are cut from the first address on that nobody mentioned",
+      [ADDRESS],
+      ["x.example. 1 IN NS ns.x.example."],
+      ["ns.x.example. 1 IN A 192.0.2.2", "www.victim.test. 1 IN A 203.0.113.6", "ns.x.example. 1 IN AAAA 2001:db8::1"],
+      [1, 1],
+    ],
+    [
+      "are cut where a mentioned name has what no client needs",
+      [ADDRESS],
+      ["x.example. 1 IN NS ns.x.example."],
+      ["ns.x.example. 1 IN NS ns.test."],
+      [1, 0],
+    ],
+  ];
+  for (const [title, answers, authority, additional, kept] of cases) {
+    it(title, () => assert.deepEqual(beside(answers, [authority, additional]), kept));
+  }
+
+  for (const [title, data, target] of [
+    ["MX", "MX 10 t.test.", "t.test."],
+    ["SRV", "SRV 1 2 443 t.test.", "t.test."],
+    ["HTTPS", "HTTPS 1 t.test. alpn=h2", "t.test."],
+    ["HTTPS of the owner itself", "HTTPS 1 . alpn=h2", "a.x.example."],
+    ["SVCB", "SVCB 0 t.test.", "t.test."],
+    ["NAPTR", 'NAPTR 1 1 "s" "SIP+D2U" "" t.test.', "t.test."],
+  ] as const) {
+    it(`are kept when they are addresses for ${title}`, () => {
+      const chain = [`${target} 1 IN CNAME u.test.`, "u.test. 1 IN A 192.0.2.2", "v.test. 1 IN A 192.0.2.2"];
+      assert.deepEqual(beside([`a.x.example. 1 IN ${data}`], [[], chain]), [0, 2]);
+    });
+  }
+
+  it("are not looked at without end", () => {
+    const servers = Array.from({ length: 180 }, (_, i) => `x.example. 1 IN NS ${"n.".repeat(60)}s${i}.x.example.`);
+    const wanted = Array.from({ length: 180 }, (_, i) => `${"n.".repeat(60)}s${179 - i}.x.example. 1 IN A 192.0.2.1`);
+    const whole = {
+      ...response("a.x.example", [ADDRESS]),
+      authority: servers.map((text) => recordFromText(text)),
+      additional: wanted.map((text) => recordFromText(text)),
+    };
+    const wire = encodeMessage(whole);
+    const scan = new ResponseScan();
+    assert.equal(scanResponse(wire, 0, wire.length, scan), 0);
+    assert.equal(answerInOrder(wire, 0, scan), false);
+    assert.ok(walk.steps < 50_000, `${walk.steps} steps`);
+  });
+
+  it("of an answer that is written anew are judged by what is left of it", () => {
+    const { kept } = scrubbed("a.x", ["a.x. 1 IN A 192.0.2.1", "q.q. 1 IN CNAME www.victim.test."]);
+    assert.deepEqual(kept, [0]);
+    const foreign = ["q.q. 1 IN CNAME www.victim.test.", ADDRESS].map((text) => recordFromText(text));
+    const authority = [recordFromText("victim.test. 1 IN NS ns.attacker.test.")];
+    const wire = encodeMessage({ ...response("a.x.example", []), answers: foreign, authority });
+    const scan = new ResponseScan();
+    assert.equal(scanResponse(wire, 0, wire.length, scan), 0);
+    const out = scrubAnswer(wire, scan);
+    assert.ok(typeof out !== "number");
+    assert.deepEqual(decodeMessage(out).authority, []);
   });
 });

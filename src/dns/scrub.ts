@@ -1,5 +1,5 @@
 /**
- * Answers that belong to the question.
+ * Responses without what does not belong to their question.
  *
  * An answer record belongs when its owner is the question's name, or a CNAME that belongs leads to it, or it is a
  * DNAME above such a name (RFC 6672 §3). Others are how poisoned records travel; a resolver has no use for them.
@@ -11,8 +11,9 @@ import { decodeMessage, encodeMessage } from "./message.ts";
 import { MessageError } from "./message-error.ts";
 import { ERR_LENGTH } from "./parse-codes.ts";
 import type { ResourceRecord } from "./records/record.ts";
-import type { ResponseScan } from "./response-scan.ts";
+import { ResponseScan, scanResponse } from "./response-scan.ts";
 import { isQuickToRewrite } from "./rewrite-limits.ts";
+import { cutForeign, foreignRecordAt, isBelowInMessage } from "./scrub-beside.ts";
 import { TYPE_CNAME, TYPE_DNAME, TYPE_RRSIG } from "./types.ts";
 
 /** A chain with more names than this is cut there. */
@@ -21,13 +22,19 @@ const CHAIN_MAX = 64;
 const FOLLOWED_MAX = 128;
 
 /**
- * Whether every answer record belongs, each after the one that leads to it, as servers write them. No allocation.
+ * Whether every record belongs: those of the answer each after the one that leads to it, as servers write them, and those
+ * beside it as `scrub-beside.ts` says. No allocation.
  *
  * False means only that `scrubAnswer` should look.
  *
  * @param start index of the header of the message that `scan` accepted
  */
 export function answerInOrder(bytes: Uint8Array, start: number, scan: ResponseScan): boolean {
+  if (!recordsInOrder(bytes, start, scan)) return false;
+  return scan.answerEnd === scan.end || foreignRecordAt(bytes, start, scan) < 0;
+}
+
+function recordsInOrder(bytes: Uint8Array, start: number, scan: ResponseScan): boolean {
   const end = start + scan.answerEnd;
   walk.steps = 0;
   let current = start + HEADER_BYTES;
@@ -47,7 +54,8 @@ export function answerInOrder(bytes: Uint8Array, start: number, scan: ResponseSc
       }
     } else if (!sameNameInMessage(bytes, start, at, before)) {
       const covered = type === TYPE_RRSIG ? readU16(bytes, dataAt) : type;
-      if (covered !== TYPE_DNAME || !isBelowInMessage(bytes, start, current, before, at)) return false;
+      if (covered !== TYPE_DNAME) return false;
+      if (!isBelowInMessage(bytes, start, current, at) && !isBelowInMessage(bytes, start, before, at)) return false;
     }
     if (walk.steps > NAME_STEPS_MAX) return false;
     at = dataAt + readU16(bytes, ownerEnd + 8);
@@ -55,41 +63,29 @@ export function answerInOrder(bytes: Uint8Array, start: number, scan: ResponseSc
   return true;
 }
 
-/** Whether one of two names lies below the name at `zoneAt`. */
-function isBelowInMessage(bytes: Uint8Array, start: number, aAt: number, bAt: number, zoneAt: number): boolean {
-  return hasSuffix(bytes, start, aAt, zoneAt) || hasSuffix(bytes, start, bAt, zoneAt);
-}
-
-function hasSuffix(bytes: Uint8Array, start: number, nameAt: number, zoneAt: number): boolean {
-  let at = nameAt;
-  for (let labels = 0; labels < NAME_MAX_BYTES; labels++) {
-    if (sameNameInMessage(bytes, start, at, zoneAt)) return true;
-    const label = bytes[at] ?? 0;
-    if (label === 0) return false;
-    at = label >= 0xc0 ? start + (((label & 0x3f) << 8) | (bytes[at + 1] ?? 0)) : at + label + 1;
-  }
-  return false;
-}
-
 /**
- * The message with those answer records only that belong, in their order.
+ * The message with those answer records only that belong, in their order, and the other sections up to the first record
+ * that does not belong.
  *
- * @param bytes the message that `scan` accepted, header at 0
+ * @param bytes the message that `scan` accepted, without OPT, header at 0
  * @returns a view of `bytes` when all belong; else a new array; `ERR_LENGTH` when it cannot be written anew, or
  *   not quickly
  */
 export function scrubAnswer(bytes: Uint8Array, scan: ResponseScan): Uint8Array | number {
-  if (answerInOrder(bytes, 0, scan)) return bytes.subarray(0, scan.end);
+  const whole = bytes.subarray(0, scan.end);
+  if (recordsInOrder(bytes, 0, scan)) return cutForeign(whole, scan);
   if (!isQuickToRewrite(scan)) return ERR_LENGTH;
   try {
-    const message = decodeMessage(bytes.subarray(0, scan.end));
+    const message = decodeMessage(whole);
     const [question] = message.question;
     if (question === undefined) return encodeMessage({ ...message, answers: [] });
     const reached = reachedNames(question.name, question.class, message.answers);
     const answers = message.answers.filter((record) => record.class === question.class && belongs(record, reached));
-    return answers.length === message.answers.length
-      ? bytes.subarray(0, scan.end)
-      : encodeMessage({ ...message, answers });
+    if (answers.length === message.answers.length) return cutForeign(whole, scan);
+    const written = encodeMessage({ ...message, answers });
+    const own = new ResponseScan();
+    const code = scanResponse(written, 0, written.length, own);
+    return code < 0 ? code : cutForeign(written, own);
   } catch (error) {
     if (error instanceof MessageError) return ERR_LENGTH;
     throw error;

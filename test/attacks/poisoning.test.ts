@@ -1,7 +1,8 @@
 /**
  * Records that nobody asked for (Kaminsky 2008; CVE-2025-40778 of BIND, CVE-2025-11411 of Unbound) and a forwarder's lack
  * of a bailiwick ("MaginotDNS" 2023). The defence: an answer is held under its question alone and never taken apart, so
- * whatever else it says answers no other question; and a zone's questions go to that zone's upstream.
+ * whatever else it says answers no other question; what does not belong to its own is left out of all sections; and a
+ * zone's questions go to that zone's upstream.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -62,10 +63,11 @@ describe("records that nobody asked for", () => {
     const { ask } = await pluginServer(t, poisoning, ". {\n cache\n forward . 127.0.0.1:PORT\n}");
     for (const i of poisons.keys()) {
       for (const _ of ["miss", "hit"]) {
-        const { answers } = await ask(`n${i}.attacker.test.`, 1);
+        const { answers, authority, additional } = await ask(`n${i}.attacker.test.`, 1);
         const owners = linesOf(answers).map((line) => line.split(" ")[0]);
         const aliased = linesOf(answers).some((line) => line.includes("CNAME www.victim.test."));
         if (!aliased) assert.equal(owners.includes(VICTIM), false, `${i}: ${linesOf(answers).join("; ")}`);
+        assert.deepEqual(linesOf([...authority, ...additional]), [], `${i}`);
       }
     }
   });

@@ -26,7 +26,7 @@ b.ZONE {
   forward . 127.0.0.1:PORT_B
 }`,
     steps: [
-      miss("www.a A", "A/udp", ["NOERROR", "www.a 60 A 192.0.2.9", "add www.b 60 A 203.0.113.66"]),
+      miss("www.a A", "A/udp", ["NOERROR", "www.a 60 A 192.0.2.9"]),
       miss("www.b A", "B/udp", ["NOERROR", "www.b 60 A 192.0.2.10"]),
       hit("www.b A", ["NOERROR", "www.b 60 A 192.0.2.10"]),
     ],
