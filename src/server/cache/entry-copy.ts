@@ -7,7 +7,6 @@
 import {
   ANCOUNT_AT,
   ARCOUNT_AT,
-  FLAG_AA,
   FLAG_QR,
   FLAGS_AT,
   HEADER_BYTES,

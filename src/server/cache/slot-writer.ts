@@ -233,7 +233,8 @@ export class SlotWriter {
     this.#lock(slot);
     const at = this.#slotsWord + (slot << UNIT_WORDS_SHIFT);
     const bytes = copy.usedBytes;
-    for (let i = (bytes + 3) >> 2; i >= 0; i--) words[at + i] = copy.words[i] ?? 0;
+    const count = (bytes + 3) >> 2;
+    for (let i = 0; i < count; i++) words[at + i] = copy.words[i] ?? 0;
     words[at + HASH_WORD] = hash.finish(copy.typeClass);
     words[at + SCOPE_WORD] = hash.scope;
     words[at + NAME_HASH_WORD] = hash.nameHash();

@@ -216,6 +216,22 @@ describe("entries taken over", () => {
     assert.equal(to.read(denied, here), undefined);
   });
 
+  it("stay within their slots, whatever their length", () => {
+    const clock = new FakeClock();
+    const { bench: from, memory } = configured(1 << 20, clock);
+    const queries = Array.from({ length: 250 }, (_, i) => testQuery(`n${i}.example.`, "TXT"));
+    for (const [i, query] of queries.entries()) {
+      from.put(query, responseTo(query, { answers: [`@ 60 IN TXT "${"x".repeat(i)}"`] }));
+    }
+    const to = emptyStore(clock);
+    assert.equal(takeOver(to, memory).taken, queries.length);
+    const here = to.store.partition(SIGNATURE);
+    const there = from.store.partition(SIGNATURE);
+    for (const query of queries) assert.deepEqual(answersTo(to, query, here), answersTo(from, query, there));
+    for (const query of queries) assert.ok(to.store.remove(query.wire, query.view, here));
+    assert.equal(to.store.size, 0);
+  });
+
   it("do not displace what is there already, nor contradict it", () => {
     const clock = new FakeClock();
     const { bench: from, memory } = configured(512 << 10, clock);
