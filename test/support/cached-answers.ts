@@ -14,6 +14,7 @@ export class StoreBench {
   readonly clock: FakeClock;
   readonly store: AnswerStore;
   readonly #reader: AnswerReader;
+  readonly #staleReader: AnswerReader;
   readonly #scan: ResponseScan;
   readonly #words: Int32Array;
   readonly #bytes: Uint8Array;
@@ -22,6 +23,7 @@ export class StoreBench {
     this.clock = clock;
     this.store = AnswerStore.create({ bytes: 4 << 20, clock: this.clock, ...options });
     this.#reader = new AnswerReader(this.store.handle);
+    this.#staleReader = new AnswerReader(this.store.handle, true);
     this.#scan = new ResponseScan();
     this.#words = new Int32Array(2 * 8192);
     this.#bytes = new Uint8Array(this.#words.buffer);
@@ -45,14 +47,15 @@ export class StoreBench {
   /**
    * Asks as the fast path does, in another part of a slab than 0.
    *
+   * @param stale as the standby does, whom expired answers are good enough
    * @returns the whole reply without OPT, or undefined on a miss
    */
-  read(query: Query, partition: number = PARTITION, room = 16_000): Uint8Array | undefined {
+  read(query: Query, partition: number = PARTITION, room = 16_000, stale = false): Uint8Array | undefined {
     const start = 4 * 256;
     const { view, wire } = query;
     this.#bytes.fill(0xee);
     this.#bytes.set(wire, start);
-    const reader = this.#reader;
+    const reader = stale ? this.#staleReader : this.#reader;
     const nowS = reader.secondsAt(this.clock.monotonicMs());
     const variant = (view.dnssecOk ? 1 : 0) | ((view.flags & FLAG_CD) === 0 ? 0 : 2);
     const slot = reader.find(

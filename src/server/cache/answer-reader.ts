@@ -25,6 +25,7 @@ import {
   SET_SHIFT,
   SET_WORDS,
   SLOT_MAX_BYTES,
+  STALE_UNTIL_S_WORD,
   STAMP_S_WORD,
   TYPE_CLASS_WORD,
   UNIT_WORDS_SHIFT,
@@ -40,6 +41,9 @@ import {
  * there the second look is a store to a private word, then `Atomics.load`.
  */
 const LOADS_KEEP_ORDER = process.arch === "x64" || process.arch === "ia32";
+
+/** Of stale answers (RFC 8767 §4). */
+const STALE_TTL_S = 30;
 
 export class AnswerReader {
   /** AA, RA, AD and response code of the stored answer, as they stand in a header's flags word. Set by `copy`. */
@@ -59,14 +63,19 @@ export class AnswerReader {
   readonly #controlWord: number;
   readonly #slotsWord: number;
   readonly #fence: Int32Array;
+  /** Word of an entry up to whose second it is found. */
+  readonly #untilWord: number;
   /** Room for what is being copied, in words. */
   readonly #aside: Int32Array;
   readonly #asideBytes: Uint8Array;
   #foundSlot: number;
   #foundSeq: number;
 
-  /** @throws StoreRegionError when the memory holds no store of this layout */
-  constructor(handle: AnswerStoreHandle) {
+  /**
+   * @param stale expired answers are found too, as long as they may be served (RFC 8767), with a TTL of 30 s
+   * @throws StoreRegionError when the memory holds no store of this layout
+   */
+  constructor(handle: AnswerStoreHandle, stale = false) {
     const region = Region.open(handle);
     this.headerFlags = 0;
     this.answerCount = 0;
@@ -83,6 +92,7 @@ export class AnswerReader {
     this.#controlWord = region.geometry.controlWord;
     this.#slotsWord = region.geometry.slotsWord;
     this.#fence = new Int32Array(1);
+    this.#untilWord = stale ? STALE_UNTIL_S_WORD : EXPIRES_S_WORD;
     this.#aside = new Int32Array(SLOT_MAX_BYTES / 4 + 2);
     this.#asideBytes = new Uint8Array(this.#aside.buffer);
     this.#foundSlot = -1;
@@ -144,7 +154,7 @@ export class AnswerReader {
       // The stored name's last word runs on into the type: only its own bytes count.
       const spareBits = (hash.nameWords * 4 - hash.nameLength) << 3;
       if (((words[image + last] ?? 0) ^ (name[last] ?? 0)) << spareBits !== 0) continue;
-      if ((words[at + EXPIRES_S_WORD] ?? 0) <= nowS) continue;
+      if ((words[at + this.#untilWord] ?? 0) <= nowS) continue;
       this.#foundSlot = slot;
       this.#foundSeq = seq;
       return slot;
@@ -179,7 +189,8 @@ export class AnswerReader {
     const flags = store[at + FLAGS_WORD] ?? 0;
     const counts = store[at + COUNTS_WORD] ?? 0;
     const moreCounts = store[at + MORE_COUNTS_WORD] ?? 0;
-    const ttl = (store[at + EXPIRES_S_WORD] ?? 0) - nowS;
+    const leftS = (store[at + EXPIRES_S_WORD] ?? 0) - nowS;
+    const ttl = leftS > 0 || this.#untilWord === EXPIRES_S_WORD ? leftS : STALE_TTL_S;
     const stampS = store[at + STAMP_S_WORD] ?? 0;
     if (tailLength > room || tailLength > SLOT_MAX_BYTES || ttl <= 0) return -1;
 

@@ -488,6 +488,24 @@ describe("answer store", () => {
     assert.throws(() => AnswerStore.create({ bytes: 65536, clock: bench.clock }), StoreRegionError);
   });
 
+  it("gives expired answers to who takes stale ones, with a TTL of 30 s, for as long as they may be served", () => {
+    const bench = new StoreBench();
+    const query = testQuery("stale.test.", "A");
+    bench.put(query, positive(query, 10), { ttlS: 10, staleS: 100 });
+    const read = (stale: boolean): number | undefined => {
+      const message = bench.read(query, undefined, undefined, stale);
+      return message === undefined ? undefined : decodeMessage(message).answers[0]?.ttl;
+    };
+    bench.advanceS(4);
+    assert.deepEqual([read(false), read(true)], [6, 6]);
+    bench.advanceS(6);
+    assert.deepEqual([read(false), read(true)], [undefined, 30]);
+    bench.advanceS(99);
+    assert.equal(read(true), 30);
+    bench.advanceS(1);
+    assert.equal(read(true), undefined);
+  });
+
   it("counts seconds alike from equal clocks, whatever their fraction", () => {
     const bench = new StoreBench();
     bench.clock.advanceMs(1234.5);

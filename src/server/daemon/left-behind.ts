@@ -6,8 +6,7 @@ import type { Clock } from "../../base/clock.ts";
 import { adoptRegion } from "../../linux/adopt-region.ts";
 import type { SharedRegion } from "../../linux/shared-region.ts";
 import type { FfiFront } from "../fastpath/ffi-front.ts";
-import { leftInRing } from "../fastpath/left-queries.ts";
-import type { LeftQuery } from "../fastpath/left-query.ts";
+import { drainRing } from "../fastpath/left-queries.ts";
 import { LEFT_PREFIX, STANDBY_RING_NAME } from "../keeper/names.ts";
 import type { KeeperLink } from "./keeper-link.ts";
 
@@ -47,11 +46,10 @@ export class LeftBehind {
   }
 
   #lookIntoRing(): void {
-    if (this.#standbyRing !== undefined) this.#askAgain(leftInRing(this.#standbyRing.buffer));
-  }
-
-  #askAgain(left: readonly LeftQuery[]): void {
+    if (this.#standbyRing === undefined) return;
     const since = this.#clock.monotonicMs() - AGE_MAX_MS;
-    this.#front.askAgain(left.filter(({ receivedAtMs }) => receivedAtMs >= since));
+    drainRing(this.#standbyRing.buffer, (query) => {
+      if (query.receivedAtMs >= since) this.#front.askAgain(query);
+    });
   }
 }

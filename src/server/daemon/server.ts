@@ -22,6 +22,7 @@ import { type Block, setUpBlock } from "./block.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Heart } from "./heart.ts";
 import { inheritAnswers } from "./inherit-answers.ts";
+import { showKeeper } from "./keeper-metrics.ts";
 import { type KeeperLink } from "./keeper-link.ts";
 import { LeftBehind } from "./left-behind.ts";
 import { type ListenOverride, planListeners } from "./listener-plan.ts";
@@ -119,6 +120,7 @@ export class Server {
       onDefect: (error) => options.log.error(`admin HTTP: ${describeError(error)}`),
     });
     showStore(store, metrics);
+    showKeeper(options.keeper?.beats, metrics);
     this.#tcp = new TcpService({ limits: options.tcpLimits, stats: tcpStats(metrics), clock: this.#clock });
     this.#dispatcher = new Dispatcher(this.#clock, metrics, options.maxInFlight, (error, block) =>
       this.#defect(error, block),

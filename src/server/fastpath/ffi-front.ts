@@ -106,13 +106,14 @@ export class FfiFront implements UdpFront {
     return regions;
   }
 
-  /** Asks what a server before this one left. Only for endpoints that are open by the same id; what came by others is dropped. */
-  askAgain(left: readonly LeftQuery[]): void {
-    for (const query of left) {
-      const slot = this.#pending?.putLeft(query) ?? -1;
-      const { listener, wire, sockaddr, control, receivedAtMs } = query;
-      this.#finishWith(slot, this.#onQuery(listener, wire, sockaddr, control, receivedAtMs));
-    }
+  /**
+   * Asks what a server before this one left. Its endpoint must be open by the same id; what came by another is dropped. When this
+   * returns, it is this server's to leave.
+   */
+  askAgain(query: LeftQuery): void {
+    const slot = this.#pending?.putLeft(query) ?? -1;
+    const { listener, wire, sockaddr, control, receivedAtMs } = query;
+    this.#finishWith(slot, this.#onQuery(listener, wire, sockaddr, control, receivedAtMs));
   }
 
   // Async although nothing is awaited: a failure to bind is a rejection.

@@ -33,13 +33,15 @@ export function leftInBatch(buffer: ArrayBufferLike, nowMs: number): LeftQuery[]
   });
 }
 
-/** What stands in a relay ring. The ring is empty after that. */
-export function leftInRing(buffer: ArrayBufferLike): LeftQuery[] {
-  if (buffer.byteLength < RING_REGION_BYTES) return [];
+/**
+ * Takes what stands in a relay ring, one after the other. A query leaves the ring when `take` has returned: who dies before
+ * that leaves it there.
+ */
+export function drainRing(buffer: ArrayBufferLike, take: (query: LeftQuery) => void): void {
+  if (buffer.byteLength < RING_REGION_BYTES) return;
   const reader = new RelayReader(buffer);
-  const left: LeftQuery[] = [];
   for (let most = RING_REGION_BYTES / RECORD_HEADER_BYTES; most > 0 && reader.next(); most--) {
-    left.push({
+    take({
       listener: reader.id,
       wire: reader.payload().slice(),
       sockaddr: reader.sockaddr().slice(),
@@ -48,6 +50,12 @@ export function leftInRing(buffer: ArrayBufferLike): LeftQuery[] {
       deaths: reader.kind >> DEATHS_SHIFT,
     });
   }
+}
+
+/** What stands in a relay ring, which is empty after that. */
+export function leftInRing(buffer: ArrayBufferLike): LeftQuery[] {
+  const left: LeftQuery[] = [];
+  drainRing(buffer, (query) => left.push(query));
   return left;
 }
 

@@ -7,8 +7,8 @@ const BATCH = 64;
 const MESSAGE_MAX_BYTES = 4096;
 /** Not a multiple of 4096: see `linux/datagram-batch.ts`. */
 const STRIDE: number = MESSAGE_MAX_BYTES + 128;
-const SOCKADDRS_AT = BATCH * STRIDE;
-const CONTROLS_AT = SOCKADDRS_AT + BATCH * 32;
+const SOCKADDR_STRIDE = 32;
+const CONTROL_STRIDE = 64;
 
 /** Sends what is valid during the call only. */
 export type SendFromReplay = (message: Uint8Array, sockaddr: Uint8Array, control: Uint8Array | undefined) => void;
@@ -17,11 +17,16 @@ export class ReplayIo implements DatagramIo {
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
   readonly #send: SendFromReplay;
+  readonly #sockaddrsAt: number;
+  readonly #controlsAt: number;
   #waiting: readonly LeftQuery[];
   #taken: readonly LeftQuery[];
 
   constructor(waiting: readonly LeftQuery[], send: SendFromReplay) {
-    const buffer = new ArrayBuffer(CONTROLS_AT + BATCH * 64);
+    const slots = Math.min(BATCH, waiting.length);
+    this.#sockaddrsAt = slots * STRIDE;
+    this.#controlsAt = this.#sockaddrsAt + slots * SOCKADDR_STRIDE;
+    const buffer = new ArrayBuffer(this.#controlsAt + slots * CONTROL_STRIDE);
     this.bytes = new Uint8Array(buffer);
     this.words = new Int32Array(buffer);
     this.#send = send;
@@ -35,7 +40,7 @@ export class ReplayIo implements DatagramIo {
     for (const [i, { wire, sockaddr, control }] of this.#taken.entries()) {
       this.bytes.set(wire.subarray(0, MESSAGE_MAX_BYTES), this.slotAt(i));
       this.bytes.set(sockaddr.subarray(0, SOCKADDR_MAX_BYTES), this.sockaddrAt(i));
-      if (control !== undefined) this.bytes.set(control.subarray(0, 64), this.controlAt(i));
+      if (control !== undefined) this.bytes.set(control.subarray(0, CONTROL_STRIDE), this.controlAt(i));
     }
     return this.#taken.length;
   }
@@ -50,11 +55,11 @@ export class ReplayIo implements DatagramIo {
   }
 
   sockaddrAt(i: number): number {
-    return SOCKADDRS_AT + i * 32;
+    return this.#sockaddrsAt + i * SOCKADDR_STRIDE;
   }
 
   controlAt(i: number): number {
-    return CONTROLS_AT + i * 64;
+    return this.#controlsAt + i * CONTROL_STRIDE;
   }
 
   controlLength(i: number): number {

@@ -2,8 +2,9 @@
  * Questions that come to the standby and are not cached.
  *
  * Where the server's plan says which upstreams a zone's questions may be put to as they are, they are put there, over UDP, and
- * the answers go to the clients; nothing is stored. What has no answer when a server comes back is left to that server, in the
- * ring; what has none after four seconds gets SERVFAIL, before its client gives up.
+ * the answers go to the clients; nothing is stored. What has no answer after 1.8 s, or nobody to ask, gets a stale one where there
+ * is one. What has none when a server comes back is left to that server, in the ring; what has none after four seconds gets
+ * SERVFAIL, before its client gives up.
  */
 import type { SocketAddress } from "../../base/address.ts";
 import type { Clock } from "../../base/clock.ts";
@@ -16,7 +17,7 @@ import { RCODE_SERVFAIL } from "../../dns/types.ts";
 import { finishReply, REPLY_ROOM_BYTES } from "../chain/finish-reply.ts";
 import { Query } from "../chain/query.ts";
 import type { Relay } from "../fastpath/fast-path.ts";
-import { DEATHS_SHIFT } from "../fastpath/left-query.ts";
+import { DEATHS_SHIFT, type LeftQuery } from "../fastpath/left-query.ts";
 import { KIND_QUERY } from "../fastpath/relay-ring.ts";
 import { asForwarder, copyWithoutOpt } from "../upstream/forwarded-answer.ts";
 import { RandomIds } from "../upstream/random-ids.ts";
@@ -28,6 +29,8 @@ import { stampQuery, upstreamQueryBytes, writeUpstreamQuery } from "../upstream/
 const WAITING_MAX = 4096;
 /** Without an answer for so long another upstream is asked. */
 const RETRY_MS = 800;
+/** A client that waits longer gets a stale answer if there is any (RFC 8767 §5). */
+const STALE_MS = 1800;
 const GIVE_UP_MS = 4000;
 const LOOK_MS = 100;
 /** A socket toward an upstream is replaced after so many questions: ids and ports are hard to guess only together. */
@@ -54,6 +57,7 @@ interface Waiting {
   readonly sent: Uint8Array<ArrayBuffer>;
   readonly deaths: number;
   tries: number;
+  staleTried: boolean;
   triedAtMs: number;
 }
 
@@ -70,6 +74,8 @@ export interface StandbyMissesParts {
   readonly ring: Relay;
   readonly upstreamsOf: UpstreamsOf;
   readonly send: SendReply;
+  /** Answers with what has expired and may still be served. @returns false when there is nothing */
+  readonly answerStale: (left: LeftQuery) => boolean;
 }
 
 const NO_SERVER = { label: "", address: "", port: 0 };
@@ -132,7 +138,9 @@ export class StandbyMisses implements Relay {
       deaths: this.deaths,
       tries: this.#ids.next(),
       triedAtMs: 0,
+      staleTried: false,
     };
+    if (waiting.upstreams.length === 0 && this.#answerStale(waiting)) return true;
     this.#waiting.add(waiting);
     this.#looker ??= setInterval(() => this.#look(), LOOK_MS);
     this.#ask(waiting);
@@ -166,6 +174,11 @@ export class StandbyMisses implements Relay {
     for (const { port } of this.#byPort.values()) port.close();
     this.#byPort.clear();
     this.#ports.clear();
+  }
+
+  #answerStale({ listener, query, control, deaths }: Waiting): boolean {
+    const { wire, sockaddr, receivedAtMs } = query;
+    return this.#parts.answerStale({ listener, wire, sockaddr, control, receivedAtMs, deaths });
   }
 
   #ask(waiting: Waiting): void {
@@ -251,6 +264,9 @@ export class StandbyMisses implements Relay {
         this.#waiting.delete(waiting);
         const length = writeRefusal(query.wire, 0, query.view, RCODE_SERVFAIL);
         this.#parts.send(listener, query.wire, length, query.sockaddr, control);
+      } else if (!waiting.staleTried && nowMs - query.receivedAtMs >= STALE_MS) {
+        waiting.staleTried = true;
+        if (this.#answerStale(waiting)) this.#waiting.delete(waiting);
       } else if (nowMs - waiting.triedAtMs >= RETRY_MS) {
         this.#ask(waiting);
       }

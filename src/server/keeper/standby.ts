@@ -18,7 +18,7 @@ import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
 import { AnswerReader } from "../cache/answer-reader.ts";
 import { StoreRegionError } from "../cache/region.ts";
 import { BatchPorts } from "../fastpath/batch-ports.ts";
-import { FastPath } from "../fastpath/fast-path.ts";
+import { FastPath, type Relay } from "../fastpath/fast-path.ts";
 import { leftIn, leftInRing } from "../fastpath/left-queries.ts";
 import type { LeftQuery } from "../fastpath/left-query.ts";
 import { MmsgIo } from "../fastpath/mmsg-io.ts";
@@ -49,6 +49,8 @@ interface Served {
 interface Prepared {
   readonly store: SharedRegion;
   readonly fastPath: FastPath;
+  /** The same with answers that have expired. */
+  readonly stalePath: FastPath;
   readonly sockets: readonly Served[];
 }
 
@@ -76,6 +78,7 @@ export class Standby {
       ring: new RelayWriter(this.ring.buffer),
       upstreamsOf: (listener, wire, nameLength) => this.#upstreamsOf(listener, wire, nameLength),
       send: (listener, message, length, sockaddr, control) => this.#reply(listener, message, length, sockaddr, control),
+      answerStale: (left) => this.#answerStale(left),
     });
     this.#counters = FastpathCounters.create(1);
     this.#rows = ServerRows.create(1);
@@ -104,14 +107,8 @@ export class Standby {
     if (store === undefined) return false;
     const prepared: Prepared = {
       store: store.region,
-      fastPath: new FastPath({
-        clock: systemClock,
-        reader: store.reader,
-        rows: this.#rows,
-        counters: this.#counters,
-        thread: 0,
-        relay: this.#misses,
-      }),
+      fastPath: this.#pathOf(store.reader, this.#misses),
+      stalePath: this.#pathOf(new AnswerReader({ region: store.region.handle }, true), NOWHERE),
       sockets: plan.listeners.flatMap((listener) => this.#socketOf(listener, kept) ?? []),
     };
     const serving = this.#serving;
@@ -182,6 +179,24 @@ export class Standby {
     for (let i = 0; i < BATCHES_IN_A_ROW; i++) if (fastPath.serve(io, id, zones) < FULL_BATCH) return;
   }
 
+  #pathOf(reader: AnswerReader, relay: Relay): FastPath {
+    const rows = this.#rows;
+    const counters = this.#counters;
+    return new FastPath({ clock: systemClock, reader, rows, counters, thread: 0, relay });
+  }
+
+  #answerStale(left: LeftQuery): boolean {
+    const served = this.#prepared?.sockets.find(({ id }) => id === left.listener);
+    if (served === undefined) return false;
+    let answered = false;
+    const io = new ReplayIo([left], (message, sockaddr, control) => {
+      this.#reply(left.listener, message, message.length, sockaddr, control);
+      answered = true;
+    });
+    this.#prepared?.stalePath.serve(io, left.listener, served.zones);
+    return answered;
+  }
+
   #upstreamsOf(listener: number, wire: Uint8Array, nameLength: number): readonly SocketAddress[] {
     const served = this.#prepared?.sockets.find(({ id }) => id === listener);
     return served?.upstreams[served.zones.match(wire, HEADER_BYTES, nameLength)] ?? [];
@@ -225,6 +240,9 @@ export class Standby {
     prepared?.store.close();
   }
 }
+
+/** What has no stale answer stays where it is. */
+const NOWHERE: Relay = { push: () => false };
 
 function isOf(listener: number): (query: LeftQuery) => boolean {
   return (query) => query.listener === listener;

@@ -432,6 +432,36 @@ export const CATALOGUE = {
     help: "Misses for answers that were evicted or rejected a short while before.",
     labels: [],
   },
+  nodens_keeper_restarts_total: {
+    kind: "counter",
+    home: "events",
+    help: "Servers that the keeper started after one that had ended.",
+    labels: [],
+  },
+  nodens_keeper_hangs_total: {
+    kind: "counter",
+    home: "events",
+    help: "Servers that the keeper ended because they stood still.",
+    labels: [],
+  },
+  nodens_keeper_last_gap_seconds: {
+    kind: "gauge",
+    home: "events",
+    help: "Time from the end of a server to the next one being ready, the last time.",
+    labels: [],
+  },
+  nodens_keeper_standby_hits_total: {
+    kind: "counter",
+    home: "events",
+    help: "Queries that the standby answered from the cache while there was no server.",
+    labels: [],
+  },
+  nodens_keeper_standby_misses_total: {
+    kind: "counter",
+    home: "events",
+    help: "Queries that the standby put to an upstream or left to the next server.",
+    labels: [],
+  },
   nodens_dnstap_messages_total: {
     kind: "counter",
     home: "events",
