@@ -224,12 +224,15 @@ describe("entries taken over", () => {
       from.put(query, responseTo(query, { answers: [`@ 60 IN TXT "${"x".repeat(i)}"`] }));
     }
     const to = emptyStore(clock);
-    assert.equal(takeOver(to, memory).taken, queries.length);
     const here = to.store.partition(SIGNATURE);
     const there = from.store.partition(SIGNATURE);
-    for (const query of queries) assert.deepEqual(answersTo(to, query, here), answersTo(from, query, there));
-    for (const query of queries) assert.ok(to.store.remove(query.wire, query.view, here));
-    assert.equal(to.store.size, 0);
+    // The second time slots are given out in the other order.
+    for (let round = 0; round < 2; round++) {
+      assert.equal(takeOver(to, memory).taken, queries.length);
+      for (const query of queries) assert.deepEqual(answersTo(to, query, here), answersTo(from, query, there));
+      for (const query of queries) assert.ok(to.store.remove(query.wire, query.view, here));
+      assert.equal(to.store.size, 0);
+    }
   });
 
   it("do not displace what is there already, nor contradict it", () => {
