@@ -43,6 +43,8 @@ export class DgramIo implements DatagramIo {
     this.#waiting = [];
     this.#queued = [];
     socket.on("message", (message, remote) => {
+      // Nobody can be answered there, and Node.js throws when it is told to.
+      if (remote.port === 0) return;
       if (this.#waiting.length >= QUEUE_MAX) {
         this.dropped++;
         return;
