@@ -24,6 +24,7 @@ interface ServeFlags {
   readonly port: number;
   readonly threads: number;
   readonly cacheSize: number;
+  readonly cacheFile?: string;
   readonly corednsCompat: CorednsCompat;
   readonly maxInFlight: number;
   readonly tcpConnections: number;
@@ -60,6 +61,7 @@ export function serveCommand(exit: (code: number) => void): Command {
       DEFAULT_THREADS,
     )
     .option("--cache-size <MiB>", "memory for cached answers, in MiB", integer(1, 4096), 32)
+    .option("--cache-file <path>", "keep cached answers in this file over a restart")
     .addOption(
       new Option("--coredns-compat <version>", "be like this CoreDNS where versions differ")
         .choices(["1.12", "1.14"])
@@ -85,6 +87,7 @@ async function serve(flags: ServeFlags): Promise<number> {
     listen: flags.listen,
     threads: flags.threads,
     cacheBytes: flags.cacheSize * MIB,
+    cacheFile: flags.cacheFile,
     compat: flags.corednsCompat,
     tcpLimits: { connections: flags.tcpConnections, connectionsPerClient: flags.tcpConnectionsPerClient },
     maxInFlight: flags.maxInFlight,

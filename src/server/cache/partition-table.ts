@@ -68,6 +68,11 @@ export class PartitionTable {
     if (partition <= this.#count) Atomics.store(this.#words, this.#at(partition), 0);
   }
 
+  /** The record's check sum; 0 when there is none. */
+  mark(partition: number): number {
+    return partition >= 1 && partition <= this.#count ? (this.#words[this.#at(partition)] ?? 0) : 0;
+  }
+
   /** @returns undefined when nothing is known of it */
   get(partition: number): PartitionRecord | undefined {
     return partition >= 1 && partition <= this.#count ? readPartition(this.#words, this.#at(partition)) : undefined;

@@ -66,6 +66,19 @@ export class RegionEntries implements EntrySource {
     return this.#table.get(number);
   }
 
+  /** Every partition that something is known of, by number. */
+  *partitions(): Generator<[number, PartitionRecord]> {
+    for (let number = 1; number <= this.#table.count; number++) {
+      const record = this.#table.get(number);
+      if (record !== undefined) yield [number, record];
+    }
+  }
+
+  /** Changes when a partition's record does; 0 when there is none. */
+  partitionMark(number: number): number {
+    return this.#table.mark(number);
+  }
+
   next(copy: EntryCopy): "copied" | "unreadable" | "end" {
     const slot = this.#slots[this.#next++];
     if (slot === undefined) return "end";

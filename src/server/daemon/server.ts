@@ -19,6 +19,7 @@ import { TcpService } from "../stream/tcp-service.ts";
 import { socketsOf } from "../plugins/multisocket/multisocket.ts";
 import { HttpServers } from "../web/http-servers.ts";
 import { type Block, setUpBlock } from "./block.ts";
+import { CacheFile } from "./cache-file.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Heart } from "./heart.ts";
 import { inheritAnswers } from "./inherit-answers.ts";
@@ -41,6 +42,8 @@ export interface ServerOptions {
   readonly threads: number;
   /** Bound of the answer store, bytes. */
   readonly cacheBytes: number;
+  /** Where the answers are kept while the server does not run. */
+  readonly cacheFile?: string | undefined;
   /** False: as if this machine had no FFI. */
   readonly useFfi?: boolean;
   readonly compat: CorednsCompat;
@@ -73,6 +76,7 @@ export class Server {
   /** Names of answer stores of the servers before. */
   readonly #before: readonly string[];
   readonly #left: LeftBehind | undefined;
+  readonly #cacheFile: CacheFile | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #ticks: number;
   #blocks: readonly Block[];
@@ -90,6 +94,12 @@ export class Server {
     const metrics = Metrics.create({ threads: threads + 1, version: options.version });
     const store = AnswerStore.create({ bytes: options.cacheBytes, clock: this.#clock });
     this.#before = options.keeper === undefined ? [] : inheritAnswers(options.keeper, store, this.#clock, options.log);
+    this.#cacheFile =
+      options.cacheFile === undefined
+        ? undefined
+        : new CacheFile({ path: options.cacheFile, store, clock: this.#clock, log: options.log });
+    // What the keeper holds is newer.
+    if (store.size === 0) this.#cacheFile?.read();
     const onQuery = (
       endpoint: number,
       wire: Uint8Array,
@@ -161,6 +171,7 @@ export class Server {
       throw error;
     }
     server.#announce();
+    server.#cacheFile?.begin();
     return server;
   }
 
@@ -277,7 +288,7 @@ export class Server {
     const instances = this.#blocks.flatMap(({ plugins }) => plugins.map(({ instance }) => instance));
     await Promise.all(instances.map(async (instance) => instance.beforeShutdown?.()));
     await this.#front.serve([]);
-    await Promise.all([this.#tcp.close(DRAIN_MS), this.#dispatcher.drained(DRAIN_MS)]);
+    await Promise.all([this.#tcp.close(DRAIN_MS), this.#dispatcher.drained(DRAIN_MS), this.#cacheFile?.close()]);
     await this.#end();
   }
 
