@@ -71,6 +71,8 @@ while (Atomics.load(words, STOP_WORD) === 0) {
     continue;
   }
   for (; count > 0; count = count === BATCH_DATAGRAMS ? received.receive(fd, false) : 0) {
-    for (let i = 0; i < count; i++) hold(i, nowMs);
+    // Not the time from before: this thread may have stood still since.
+    const receivedAtMs = systemClock.monotonicMs();
+    for (let i = 0; i < count; i++) hold(i, receivedAtMs);
   }
 }

@@ -34,11 +34,11 @@ import {
   SCOPE_WORD,
   SLOT_MAX_BYTES,
   STALE_UNTIL_S_WORD,
+  STORED_FLAGS,
   STORED_S_WORD,
   TYPE_CLASS_WORD,
 } from "./region-layout.ts";
 import { slotCheck } from "./slot-check.ts";
-import { STORED_FLAGS } from "./slot-writer.ts";
 
 /** Scopes use these bits. */
 const SCOPE_MASK: number = SCOPE_ASIDE * 2 - 1;

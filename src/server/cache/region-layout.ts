@@ -27,6 +27,7 @@
  * Numbers are little-endian, but for what is DNS. Seconds are `Region.secondsAt`: whole monotonic seconds since the
  * region was made; never wall clock. Now is from 1 on; an entry that was taken over may have been stored before.
  */
+import { FLAG_AA, FLAG_AD, FLAG_RA, RCODE_MASK } from "../../dns/header.ts";
 
 export const MAGIC = 0x434e444e; // "NDNC"
 /** Counted up when anything on this page changes: who opens a region with another number refuses it. */
@@ -89,6 +90,8 @@ export const STALE_UNTIL_S_WORD = 7;
 export const LENGTHS_WORD = 8;
 /** `header flags | kind << 16 | marks << 24`. Flags: AA, RA, AD, response code. */
 export const FLAGS_WORD = 9;
+/** Bits of a response's flags word that belong to the answer and not to the exchange. */
+export const STORED_FLAGS: number = FLAG_AA | FLAG_RA | FLAG_AD | RCODE_MASK;
 /** `answer count | authority count << 16`. */
 export const COUNTS_WORD = 10;
 /** `additional count | number of TTL fields << 16`. */

@@ -8,12 +8,9 @@ import {
   ANCOUNT_AT,
   ARCOUNT_AT,
   FLAG_AA,
-  FLAG_AD,
-  FLAG_RA,
   FLAGS_AT,
   HEADER_BYTES,
   NSCOUNT_AT,
-  RCODE_MASK,
   readU16,
   writeU16,
   writeU32,
@@ -43,6 +40,7 @@ import {
   SCOPE_WORD,
   STALE_UNTIL_S_WORD,
   STAMP_S_WORD,
+  STORED_FLAGS,
   STORED_S_WORD,
   TYPE_CLASS_WORD,
   UNIT_SHIFT,
@@ -50,9 +48,6 @@ import {
   VARIANT_SHIFT,
 } from "./region-layout.ts";
 import { slotCheck } from "./slot-check.ts";
-
-/** Bits of a response's flags word that belong to the answer and not to the exchange. */
-export const STORED_FLAGS: number = FLAG_AA | FLAG_RA | FLAG_AD | RCODE_MASK;
 
 /** What is to be said of an answer besides its records. */
 export interface EntryTerms {
