@@ -18,7 +18,9 @@ const BUDGET_MS = 300;
  * @returns names under which it is kept
  */
 export function inheritAnswers(keeper: KeeperLink, store: AnswerStore, clock: Clock, log: Log): string[] {
-  return keeper.takeAll(ANSWERS_PREFIX).map(({ name, fd }) => {
+  // The last one kept first: what the store has already stays.
+  const kept = keeper.takeAll(ANSWERS_PREFIX).toReversed();
+  return kept.map(({ name, fd }) => {
     const region = adoptRegion(fd);
     if (region === undefined) {
       closeFd(fd);
