@@ -42,6 +42,14 @@ function becomeFlagged(flags, words) {
   });
 }
 
+/** Value of `--handover`, the last one; undefined without one. */
+function handoverPath(words) {
+  const at = words.findLastIndex((word) => word === "--handover" || word.startsWith("--handover="));
+  if (at < 0) return undefined;
+  const path = words[at] === "--handover" ? words[at + 1] : words[at].slice("--handover=".length);
+  return path === "" ? undefined : path;
+}
+
 /** URL of a module of ours, from the sources or compiled. */
 function moduleUrl(source, compiled) {
   const url = new URL(`../src/${source}`, import.meta.url);
@@ -57,7 +65,8 @@ if (serves && !isKept) {
     const { canKeep, runKeeper } = await import(moduleUrl("server/keeper/keeper.ts", "keeper.js").href);
     if (canKeep()) {
       const command = [process.execPath, ...SERVER_FLAGS, ...userFlags, self, ...args];
-      process.exit(await runKeeper({ command, environment: { ...ENVIRONMENT, ...process.env } }));
+      const environment = { ...ENVIRONMENT, ...process.env };
+      process.exit(await runKeeper({ command, environment, handover: handoverPath(args) }));
     }
     becomeFlagged(SERVER_FLAGS, [...args, "--no-keeper"]);
   }

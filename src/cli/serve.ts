@@ -13,6 +13,7 @@ import { KeeperLink } from "../server/daemon/keeper-link.ts";
 import type { ListenOverride } from "../server/daemon/listener-plan.ts";
 import { builtDirectives } from "../server/daemon/plugin-table.ts";
 import { Server } from "../server/daemon/server.ts";
+import { HANDED_OVER_SIGNAL } from "../server/keeper/names.ts";
 import { packageFile } from "./package-file.ts";
 import { startBanner, tryCommands } from "./serve-banner.ts";
 import { packageVersion } from "./version.ts";
@@ -32,6 +33,8 @@ interface ServeFlags {
   readonly quiet?: boolean;
   /** Seen by the launcher (`bin/nodens.js`), which starts a keeper or not. */
   readonly keeper: boolean;
+  /** Used by the keeper. */
+  readonly handover?: string;
 }
 
 /** A worker thread more pays off only when the kernel has cores left for the clients. */
@@ -71,6 +74,10 @@ export function serveCommand(exit: (code: number) => void): Command {
     .option("--tcp-connections <n>", "TCP connections of clients in all", integer(1, 65_536), 1024)
     .option("--tcp-connections-per-client <n>", "TCP connections of one client address", integer(1, 65_536), 64)
     .option("--quiet", "do not log what is served at start")
+    .option(
+      "--handover <socket>",
+      "take over from the instance that was started with the same path, and hand over to the next one (on Linux)",
+    )
     .option("--no-keeper", "serve in this process alone, which is then not started again when it dies (on Linux)")
     .exitOverride()
     .action(async (flags: ServeFlags) => exit(await serve(flags)));
@@ -79,9 +86,13 @@ export function serveCommand(exit: (code: number) => void): Command {
 async function serve(flags: ServeFlags): Promise<number> {
   const log = standardLog();
   const ended = Promise.withResolvers<number>();
+  const keeper = KeeperLink.open(process.env, log);
+  if (flags.handover !== undefined && keeper === undefined) {
+    log.warning("--handover has no effect: without a keeper there is nothing to hand over");
+  }
   const server = await Server.start({
     log,
-    keeper: KeeperLink.open(process.env, log),
+    keeper,
     load: corefileLoader(flags, (message) => log.warning(message)),
     defaultPort: flags.port,
     listen: flags.listen,
@@ -115,10 +126,17 @@ async function serve(flags: ServeFlags): Promise<number> {
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
   for (const signal of ["SIGUSR1", "SIGHUP"] as const) process.on(signal, reload);
+  let handedOver = false;
+  if (keeper !== undefined) {
+    process.once(HANDED_OVER_SIGNAL, () => {
+      handedOver = true;
+      stop(HANDED_OVER_SIGNAL);
+    });
+  }
   if (flags.quiet !== true) process.stdout.write(startBanner(server, packageVersion()));
   if (flags.example === true) process.stdout.write(tryCommands(server));
   const code = await ended.promise;
-  await server.stop();
+  await server.stop({ lameduck: !handedOver });
   return code;
 }
 

@@ -35,6 +35,8 @@ export interface Libc {
   sendmsg(fd: number, message: number, flags: number): number;
   recvmsg(fd: number, message: number, flags: number): number;
   listen(fd: number, backlog: number): number;
+  /** The address of who connects is not asked for: both pointers are 0. */
+  accept4(fd: number, address: number, length: number, flags: number): number;
   /** The third argument, where there is one, as an integer. */
   fcntl(fd: number, command: number, argument: number): number;
   /** The second argument as an integer. */
@@ -81,6 +83,7 @@ const PROTOTYPES = {
   sendmsg: "intptr_t sendmsg(int fd, intptr_t message, int flags)",
   recvmsg: "intptr_t recvmsg(int fd, intptr_t message, int flags)",
   listen: "int listen(int fd, int backlog)",
+  accept4: "int accept4(int fd, intptr_t address, intptr_t length, int flags)",
   fcntl: "int fcntl(int fd, int command, int argument)",
   prctl: "int prctl(int option, uint64_t argument)",
 } as const;

@@ -60,6 +60,8 @@ export interface ServerOptions {
 
 /** Grace for what is in flight when the server ends, milliseconds (CoreDNS: 5 s). */
 const DRAIN_MS = 5000;
+/** The instance before has its HTTP addresses until this one is ready (60 s at most) and it has ended (15 s at most). */
+const HTTP_ADDRESS_MS = 75_000;
 /** Seconds between two looks for memory to give back. */
 const TICKS_A_TRIM = 3;
 
@@ -128,6 +130,10 @@ export class Server {
         : undefined;
     this.#http = new HttpServers({
       onDefect: (error) => options.log.error(`admin HTTP: ${describeError(error)}`),
+      patience:
+        options.keeper?.previous === "alive"
+          ? { untilMs: performance.now() + HTTP_ADDRESS_MS, log: options.log }
+          : undefined,
     });
     showStore(store, metrics);
     showKeeper(options.keeper?.beats, metrics);
@@ -201,9 +207,13 @@ export class Server {
     return this.#reloading;
   }
 
-  /** Lameduck, then no new queries, then an answer for those in flight, then the end. Never rejects. */
-  async stop(): Promise<void> {
-    this.#stopping ??= this.#shutDown();
+  /**
+   * No new queries, then an answer for those in flight, then the end. Never rejects.
+   *
+   * @param options `lameduck` false: somebody else serves here already, and the pause before all that is left out
+   */
+  async stop({ lameduck = true }: { readonly lameduck?: boolean } = {}): Promise<void> {
+    this.#stopping ??= this.#shutDown(lameduck);
     await this.#stopping;
   }
 
@@ -283,10 +293,10 @@ export class Server {
     return `${ANSWERS_PREFIX}${this.#options.keeper?.generation ?? 0}`;
   }
 
-  async #shutDown(): Promise<void> {
+  async #shutDown(lameduck: boolean): Promise<void> {
     await this.#reloading;
     const instances = this.#blocks.flatMap(({ plugins }) => plugins.map(({ instance }) => instance));
-    await Promise.all(instances.map(async (instance) => instance.beforeShutdown?.()));
+    if (lameduck) await Promise.all(instances.map(async (instance) => instance.beforeShutdown?.()));
     await this.#front.serve([]);
     await Promise.all([this.#tcp.close(DRAIN_MS), this.#dispatcher.drained(DRAIN_MS), this.#cacheFile?.close()]);
     await this.#end();

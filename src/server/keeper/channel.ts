@@ -4,7 +4,7 @@
  */
 import { adoptRegion } from "../../linux/adopt-region.ts";
 import { closeFd } from "../../linux/fd.ts";
-import { type Packet, PACKET_MAX_BYTES, PacketChannel } from "../../linux/packet-channel.ts";
+import { type Packet, PACKET_MAX_BYTES, PacketChannel, type PeerCredentials } from "../../linux/packet-channel.ts";
 import { createRegion } from "../../linux/shared-region.ts";
 import { KeeperError } from "./keeper-error.ts";
 
@@ -23,9 +23,12 @@ export interface Received {
 export class Channel {
   readonly #packets: PacketChannel;
 
-  /** @param fd end of a pair; the channel's from now on */
-  constructor(fd: number) {
-    this.#packets = new PacketChannel(fd, TIMEOUT_MS);
+  /**
+   * @param fd end of a pair, or connected; the channel's from now on
+   * @param timeoutMs longest wait, default five seconds
+   */
+  constructor(fd: number, timeoutMs: number = TIMEOUT_MS) {
+    this.#packets = new PacketChannel(fd, timeoutMs);
   }
 
   get fd(): number {
@@ -33,7 +36,7 @@ export class Channel {
   }
 
   /**
-   * Waits at most five seconds for room.
+   * Waits for room, at most the time-out.
    *
    * @param fds stay the caller's
    * @throws KeeperError when the other process is gone or does not read
@@ -49,7 +52,7 @@ export class Channel {
   }
 
   /**
-   * @param wait for a message, at most five seconds
+   * @param wait for a message, at most the time-out
    * @returns undefined when there is none; "closed" when the other end is gone and all was read
    * @throws KeeperError for what is no message; the channel can still be used
    */
@@ -70,6 +73,11 @@ export class Channel {
       if (cause instanceof KeeperError) throw cause;
       throw new KeeperError("a message that is no JSON", { cause });
     }
+  }
+
+  /** Who is at the other end. @returns undefined when the kernel does not say */
+  peer(): PeerCredentials | undefined {
+    return this.#packets.peer();
   }
 
   close(): void {

@@ -1,13 +1,18 @@
 /** `nodens serve` as the keeper of its server: entry of the process, loaded by `bin/nodens.js`. */
 import { systemClock } from "../../base/clock.ts";
+import { describeError } from "../../base/errors.ts";
 import { standardLog } from "../../base/log.ts";
 import { libc } from "../../linux/libc.ts";
+import { Handover } from "./handover.ts";
+import { KeeperError } from "./keeper-error.ts";
 import { Supervisor } from "./supervisor.ts";
 
 export interface KeeperOptions {
   /** Program and arguments of a server. */
   readonly command: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Path of the socket by which instances hand over, one to the next; undefined: none do. */
+  readonly handover?: string | undefined;
 }
 
 /** Whether this machine can have a keeper: it needs the C library. */
@@ -17,10 +22,27 @@ export function canKeep(): boolean {
 
 /** Runs servers until one ends in good order, or the first one fails to start. @returns the exit code */
 export async function runKeeper(options: KeeperOptions): Promise<number> {
-  const supervisor = new Supervisor({ ...options, log: standardLog(), clock: systemClock });
+  const log = standardLog();
+  let handover: Handover | undefined;
+  try {
+    handover = options.handover === undefined ? undefined : Handover.begin(options.handover, log);
+  } catch (error) {
+    if (!(error instanceof KeeperError)) throw error;
+    process.stderr.write(`nodens: ${describeError(error)}\n`);
+    return 1;
+  }
+  const supervisor = new Supervisor({
+    ...options,
+    log,
+    clock: systemClock,
+    inheritance: handover?.inheritance,
+    onFirstReady: () => handover?.serve(supervisor),
+  });
   const end = (signal: NodeJS.Signals): void => supervisor.end(signal);
   const reload = (signal: NodeJS.Signals): void => supervisor.reload(signal);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, end);
   for (const signal of ["SIGUSR1", "SIGHUP"] as const) process.on(signal, reload);
-  return supervisor.run();
+  const code = await supervisor.run();
+  handover?.close();
+  return code;
 }

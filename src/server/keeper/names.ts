@@ -18,6 +18,13 @@ export function isSocketName(name: string): boolean {
   return /^(?:udp|tcp|tls)\//.test(name);
 }
 
+/** What another keeper gets that takes over: the rest is of this keeper's own servers. */
+export function isHandedOver(name: string): boolean {
+  return isSocketName(name) || name.startsWith(ANSWERS_PREFIX);
+}
+
+/** Tells a server to end without lameduck: another instance serves already. */
+export const HANDED_OVER_SIGNAL = "SIGUSR2";
 /** Number of the descriptor by which the server talks to its keeper. */
 export const CHANNEL_VARIABLE = "NODENS_KEEPER_FD";
 /** The keeper's process id. */

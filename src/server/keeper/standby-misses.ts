@@ -108,6 +108,11 @@ export class StandbyMisses implements Relay {
     this.deaths = 0;
   }
 
+  /** Questions without an answer so far. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** Takes a question in hand. @returns false when it is lost */
   push(
     kind: number,

@@ -6,6 +6,7 @@
  * is put to the upstreams where it may be (`standby-misses.ts`), and left to the next server in a ring where not (`LeftBehind`
  * of the daemon). Parked it costs nothing.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SocketAddress } from "../../base/address.ts";
 import { systemClock } from "../../base/clock.ts";
 import { HEADER_BYTES } from "../../dns/header.ts";
@@ -35,6 +36,8 @@ import type { StandbyListener, StandbyPlan } from "./standby-plan.ts";
 /** Batches taken from one socket before the others, and the rest of the keeper, get their turn. */
 const BATCHES_IN_A_ROW = 4;
 const FULL_BATCH = 64;
+/** Between two looks whether all is answered, milliseconds. */
+const DRAIN_LOOK_MS = 20;
 
 interface Served {
   readonly id: number;
@@ -164,6 +167,16 @@ export class Standby {
     for (const { fd } of this.#prepared?.sockets ?? []) this.#watch.remove(fd);
     this.#replies.flush();
     this.#misses.leave();
+  }
+
+  /** Receives no more, and waits until what it has received is answered. Only where no server comes after it. */
+  async drain(timeoutMs: number): Promise<void> {
+    if (!this.#serving) return;
+    this.#serving = false;
+    for (const { fd } of this.#prepared?.sockets ?? []) this.#watch.remove(fd);
+    const endsAtMs = systemClock.monotonicMs() + timeoutMs;
+    while (this.#misses.waiting > 0 && systemClock.monotonicMs() < endsAtMs) await sleep(DRAIN_LOOK_MS);
+    this.#replies.flush();
   }
 
   close(): void {

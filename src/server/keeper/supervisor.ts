@@ -27,8 +27,10 @@ import { Channel, type Received } from "./channel.ts";
 import { DescriptorStore, type KeptDescriptor } from "./descriptor-store.ts";
 import { clearBeats, HangWatch, layOutBeats, LOOK_MS } from "./heartbeat.ts";
 import { KeeperError } from "./keeper-error.ts";
-import { KEEPER_VERSION, type KeptMessage, toKeeperOf } from "./messages.ts";
-import { BEATS_NAME, CHANNEL_VARIABLE, KEEPER_VARIABLE, STANDBY_RING_NAME } from "./names.ts";
+import type { Inheritance } from "./handover-taker.ts";
+import { keptMessages } from "./kept-messages.ts";
+import { toKeeperOf } from "./messages.ts";
+import { BEATS_NAME, CHANNEL_VARIABLE, HANDED_OVER_SIGNAL, KEEPER_VARIABLE, STANDBY_RING_NAME } from "./names.ts";
 import { Standby } from "./standby.ts";
 
 export interface SupervisorOptions {
@@ -37,14 +39,18 @@ export interface SupervisorOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
   readonly clock: Clock;
+  /** Taken from another keeper, whose server still serves. */
+  readonly inheritance?: Inheritance | undefined;
+  /** Called once, when a server serves here for the first time. */
+  readonly onFirstReady?: () => void;
 }
 
-/** Descriptors sent with one message: some fewer than a packet takes. */
-const ITEMS_A_MESSAGE = 100;
 /** Its number in the server. */
 const CHANNEL_FD = 3;
 /** A server that is not ready by then has lost itself. */
 const START_MS = 60_000;
+/** From a hand-over to the end of the server: it waits 5 s for its TCP clients and as long for what is in flight. */
+const HAND_OVER_MS = 15_000;
 
 interface RunningServer {
   readonly child: RunningProcess;
@@ -76,10 +82,13 @@ export class Supervisor {
   #reload: NodeJS.Signals | undefined;
   #diedAtMs: number;
   #restart: NodeJS.Timeout | undefined;
+  /** Another keeper serves. */
+  #handedOver: boolean;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#kept = new DescriptorStore();
+    for (const { name, meta, fd } of options.inheritance?.items ?? []) this.#kept.keep(name, meta, fd);
     this.#watch = new LoopWatch();
     this.#standby = new Standby(this.#watch);
     this.#beats = createRegion("nodens-beats", BEATS_BYTES);
@@ -90,12 +99,13 @@ export class Supervisor {
     this.#backOff = new BackOff();
     this.#ended = Promise.withResolvers();
     this.#server = undefined;
-    this.#generation = 0;
+    this.#generation = options.inheritance?.generation ?? 0;
     this.#everReady = false;
     this.#stopping = false;
     this.#reload = undefined;
     this.#diedAtMs = 0;
     this.#restart = undefined;
+    this.#handedOver = false;
     this.#looker = setInterval(() => this.#look(), LOOK_MS);
   }
 
@@ -128,6 +138,28 @@ export class Supervisor {
     else this.#reload = signal;
   }
 
+  /** For another keeper that takes over. */
+  get kept(): Inheritance {
+    return { generation: this.#generation, items: this.#kept.items };
+  }
+
+  /** Another keeper's server serves by the same sockets: this one's is to answer what it has in flight, and then all is over. */
+  handOver(): void {
+    this.#handedOver = true;
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    const server = this.#server;
+    if (server?.ready === true) {
+      server.child.kill(HANDED_OVER_SIGNAL);
+      setTimeout(() => server.child.kill("SIGKILL"), HAND_OVER_MS).unref();
+      return;
+    }
+    // One that starts has nothing in flight: the standby has.
+    this.#server = undefined;
+    server?.child.kill("SIGKILL");
+    void this.#standby.drain(HAND_OVER_MS).then(() => this.#ended.resolve(0));
+  }
+
   #start(): void {
     const { log, clock, command, environment } = this.#options;
     clearBeats(this.#words);
@@ -158,18 +190,8 @@ export class Supervisor {
   }
 
   #sendKept({ channel, generation }: RunningServer): void {
-    const items: readonly KeptDescriptor[] = [...this.#own(), ...this.#kept.items];
-    for (let at = 0; at < items.length; at += ITEMS_A_MESSAGE) {
-      const some = items.slice(at, at + ITEMS_A_MESSAGE);
-      const message: KeptMessage = {
-        op: "kept",
-        version: KEEPER_VERSION,
-        generation,
-        previous: this.#everReady ? "dead" : "none",
-        items: some.map(({ name, meta }) => ({ name, meta })),
-        last: at + some.length === items.length,
-      };
-      const fds = some.map(({ fd }) => fd);
+    const previous = this.#everReady ? "dead" : this.#options.inheritance === undefined ? "none" : "alive";
+    for (const { message, fds } of keptMessages(generation, previous, [...this.#own(), ...this.#kept.items])) {
       channel.send(message, fds);
     }
   }
@@ -241,7 +263,9 @@ export class Supervisor {
         `keeper: a server serves again after ${Math.round(gapMs)} ms; the standby has answered ${hits} queries so far and left ${misses} to it`,
       );
     }
+    const first = !this.#everReady;
     this.#everReady = true;
+    if (first) this.#options.onFirstReady?.();
     if (this.#reload !== undefined) server.child.kill(this.#reload);
     this.#reload = undefined;
   }
@@ -256,7 +280,8 @@ export class Supervisor {
     const code = exitCodeOf(end);
     if (this.#stopping || !this.#everReady || code === 0) {
       if (end.kind === "error") log.error(`keeper: the server ${howOf(end)}`);
-      this.#ended.resolve(code);
+      if (this.#handedOver && code !== 0) log.error(`keeper: the server ${howOf(end)} before it had answered all`);
+      this.#ended.resolve(this.#handedOver ? 0 : code);
       return;
     }
     const nowMs = clock.monotonicMs();

@@ -6,6 +6,8 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { type Readable, pipeline } from "node:stream";
+import { describeError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
 import { HttpBindError } from "./http-bind-error.ts";
 import { readListenAddress, type ListenAddress } from "./listen-address.ts";
 
@@ -58,6 +60,15 @@ const TIMEOUTS: HttpTimeouts = {
   closeGraceMs: CLOSE_GRACE_MS,
 };
 
+/** What to do about an address that is in use by somebody who is about to go. */
+export interface AddressPatience {
+  /** Of `performance.now()`: when it is given up. */
+  readonly untilMs: number;
+  readonly log: Log;
+}
+
+const RETRY_MS = 50;
+
 /** Plain text, as all small answers are. */
 export function textReply(status: number, body: string): HttpReply {
   return { status, contentType: "text/plain; charset=utf-8", body };
@@ -69,8 +80,10 @@ export class HttpListener {
   readonly port: number;
   readonly #server: Server;
   readonly #closeGraceMs: number;
+  readonly #closing: AbortController;
 
   private constructor(server: Server, address: string, port: number, closeGraceMs: number) {
+    this.#closing = new AbortController();
     this.#server = server;
     this.address = address;
     this.port = port;
@@ -81,6 +94,7 @@ export class HttpListener {
    * @param address as configured
    * @param route gives the handler of a path, or undefined for none
    * @param onDefect told what a handler threw; the client gets 500
+   * @param patience with it, an address that is in use is waited for behind the caller's back
    * @throws HttpBindError when the address is no address, or cannot be bound
    */
   static async open(
@@ -88,6 +102,7 @@ export class HttpListener {
     route: (path: string) => HttpHandler | undefined,
     onDefect: (error: unknown) => void,
     timeouts: HttpTimeouts = TIMEOUTS,
+    patience?: AddressPatience,
   ): Promise<HttpListener> {
     const wanted = readListenAddress(address);
     if (typeof wanted === "string") throw new HttpBindError(address, { host: address, port: 0 }, new Error(wanted));
@@ -109,17 +124,60 @@ export class HttpListener {
     server.on("checkContinue", serve);
     server.maxConnections = MAX_CONNECTIONS;
     server.setTimeout(STALLED_MS);
-    const bound = await listen(server, address, wanted);
-    return new HttpListener(server, bound.address, bound.port, timeouts.closeGraceMs);
+    try {
+      const bound = await listen(server, address, wanted);
+      return new HttpListener(server, bound.address, bound.port, timeouts.closeGraceMs);
+    } catch (error) {
+      if (patience === undefined || performance.now() >= patience.untilMs || !isInUse(error)) throw error;
+      patience.log.info(`HTTP address ${address} is in use still, and is waited for`);
+      const listener = new HttpListener(server, numericHost(wanted.host), wanted.port, timeouts.closeGraceMs);
+      void listener.#listenLater(address, wanted, patience);
+      return listener;
+    }
   }
 
   /** Stops listening at once; requests under way get a moment to end. Never rejects. */
   async close(): Promise<void> {
+    this.#closing.abort();
     const closed = new Promise<void>((resolve) => void this.#server.close(() => resolve()));
     const impatience = setTimeout(() => this.#server.closeAllConnections(), this.#closeGraceMs);
     await closed;
     clearTimeout(impatience);
   }
+
+  /** Tries until it listens, is closed, or patience ends. */
+  async #listenLater(address: string, wanted: ListenAddress, { untilMs, log }: AddressPatience): Promise<void> {
+    const { signal } = this.#closing;
+    for (;;) {
+      // Not what keeps the process alive; and a listener that is closed does not try again.
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+      if (signal.aborted) return;
+      try {
+        await listen(this.#server, address, wanted);
+        log.info(`HTTP address ${address} is served now`);
+        if (signal.aborted) this.#server.close();
+        return;
+      } catch (error) {
+        if (performance.now() < untilMs && isInUse(error)) continue;
+        log.error(describeError(error));
+        return;
+      }
+    }
+  }
+}
+
+function isInUse(error: unknown): boolean {
+  return (
+    error instanceof HttpBindError &&
+    error.cause instanceof Error &&
+    "code" in error.cause &&
+    error.cause.code === "EADDRINUSE"
+  );
+}
+
+/** Where a listener will be found that does not listen yet. */
+function numericHost(host: string): string {
+  return host === "" ? "::" : host === "localhost" ? "127.0.0.1" : host;
 }
 
 async function answer(
@@ -213,10 +271,16 @@ async function listen(
 
 function listenOn(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(host === "" ? { port } : { port, host }, () => {
-      server.off("error", reject);
+    const failed = (error: Error): void => {
+      server.off("listening", listening);
+      reject(error);
+    };
+    const listening = (): void => {
+      server.off("error", failed);
       resolve();
-    });
+    };
+    server.once("error", failed);
+    server.once("listening", listening);
+    server.listen(host === "" ? { port } : { port, host });
   });
 }

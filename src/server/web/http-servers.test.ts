@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
 import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { describe, it } from "node:test";
 import { describeError } from "../../base/errors.ts";
 import { HttpBindError } from "./http-bind-error.ts";
+import { LineLog } from "../../base/log.ts";
 import { textReply, type HttpHandler } from "./http-listener.ts";
 import { HttpServers, type HttpLease } from "./http-servers.ts";
 
@@ -116,5 +117,38 @@ describe("HTTP servers", () => {
     const http = new HttpServers();
     await assert.rejects(http.acquire("localhost", "/a", saying("")), { code: "NODENS_HTTP_BIND" });
     await assert.rejects(http.acquire("192.0.2.1:0", "/a", saying("")), /no interface has this address/);
+  });
+});
+
+describe("an HTTP address that another process is about to leave", () => {
+  it("is waited for, and served as soon as it is free", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const { port } = other.address() as AddressInfo;
+    const lines: string[] = [];
+    const log = new LineLog((line) => lines.push(line));
+    const servers = new HttpServers({ patience: { untilMs: performance.now() + 60_000, log } });
+    const lease = await servers.acquire(`127.0.0.1:${port}`, "/a", () => textReply(200, "mine"));
+    assert.deepEqual([lease.address, lease.port], ["127.0.0.1", port]);
+    other.close();
+    while (!lines.some((line) => line.includes("is served now"))) await new Promise((done) => setTimeout(done, 5));
+    assert.equal(await (await fetch(`http://127.0.0.1:${port}/a`)).text(), "mine");
+    await lease.release();
+    assert.equal(lines.length, 2);
+  });
+
+  it("is given up with the lease, and when patience is over", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const { port } = other.address() as AddressInfo;
+    const patience = { untilMs: performance.now() + 60_000, log: new LineLog(() => undefined) };
+    const lease = await new HttpServers({ patience }).acquire(`127.0.0.1:${port}`, "/a", () => textReply(200, ""));
+    await lease.release();
+    const late = new HttpServers({ patience: { ...patience, untilMs: 0 } });
+    await assert.rejects(
+      late.acquire(`127.0.0.1:${port}`, "/a", () => textReply(200, "")),
+      { code: "NODENS_HTTP_BIND" },
+    );
+    other.close();
   });
 });

@@ -5,7 +5,7 @@
  * configuration before it releases for the old one, so the listening socket stays open; on a path that both have, the
  * newest handler answers.
  */
-import { HttpListener, type HttpHandler } from "./http-listener.ts";
+import { type AddressPatience, HttpListener, type HttpHandler } from "./http-listener.ts";
 
 /** A path held on a listener. */
 export interface HttpLease {
@@ -27,15 +27,19 @@ interface Shared {
 export interface HttpServersOptions {
   /** Told what a handler threw: a defect. The client gets 500. */
   readonly onDefect?: (error: unknown) => void;
+  /** With it, addresses in use are waited for. */
+  readonly patience?: AddressPatience | undefined;
 }
 
 export class HttpServers {
   readonly #shared: Map<string, Shared>;
   readonly #onDefect: (error: unknown) => void;
+  readonly #patience: AddressPatience | undefined;
 
   constructor(options: HttpServersOptions = {}) {
     this.#shared = new Map();
     this.#onDefect = options.onDefect ?? (() => {});
+    this.#patience = options.patience;
   }
 
   /**
@@ -61,7 +65,7 @@ export class HttpServers {
   #open(address: string): Shared {
     const leases: Shared["leases"] = [];
     const route = (path: string): HttpHandler | undefined => leases.findLast((lease) => lease.path === path)?.handle;
-    const opening = HttpListener.open(address, route, this.#onDefect);
+    const opening = HttpListener.open(address, route, this.#onDefect, undefined, this.#patience);
     const shared: Shared = { leases, listener: undefined, opening };
     this.#shared.set(address, shared);
     return shared;

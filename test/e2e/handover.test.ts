@@ -1,0 +1,98 @@
+/** One instance takes over from another: what clients see of it, and what is left. */
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { askTcp, askUdp, queryFor } from "../support/dns-client.ts";
+import { withoutFfi } from "../support/ffi.ts";
+import { startNodens } from "../support/nodens-process.ts";
+
+const BIN = fileURLToPath(new URL("../../bin/nodens.js", import.meta.url));
+const TYPE_A = 1;
+const PATIENCE_MS = 15_000;
+
+const corefile = (port: number, upstream: number): string => `.:${port} {
+    bind 127.0.0.1
+    cache
+    forward . 127.0.0.1:${upstream}
+}
+`;
+
+/** Knows one address for all names. */
+async function openUpstream(): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const socket = createSocket("udp4");
+  socket.on("message", (query, { port, address }) => {
+    let end = 12;
+    while ((query[end] ?? 0) !== 0) end += (query[end] ?? 0) + 1;
+    const answer = Buffer.concat([
+      query.subarray(0, end + 5),
+      Buffer.from([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 1, 0x2c, 0, 4, 192, 0, 2, 1]),
+    ]);
+    answer.set([0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0], 2);
+    socket.send(answer, port, address);
+  });
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  return {
+    port: socket.address().port,
+    close: () => new Promise<void>((done) => socket.close(() => done())),
+  };
+}
+
+async function askA(port: number): Promise<string> {
+  const message = await askUdp({ port, wire: queryFor("a.example.org", TYPE_A), timeoutMs: PATIENCE_MS });
+  return message.subarray(-4).join(".");
+}
+
+describe("an instance that takes over", { skip: withoutFfi }, () => {
+  const folder = mkdtempSync(join(tmpdir(), "nodens-handover-"));
+  after(() => rmSync(folder, { recursive: true }));
+
+  it("has the sockets and the answers, and the one before ends with 0", async () => {
+    const upstream = await openUpstream();
+    const path = join(folder, "one.sock");
+    const old = await startNodens((port) => corefile(port, upstream.port), ["--handover", path]);
+    assert.equal(await askA(old.port), "192.0.2.1");
+    const ended = once(old.child, "exit");
+    // From now on only a cache knows the name.
+    await upstream.close();
+    const next = spawn(process.execPath, [BIN, "serve", "-c", old.corefile, "--handover", path], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let said = "";
+    for (const stream of [next.stdout, next.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
+    const [code] = (await ended) as [number | null];
+    try {
+      assert.equal(code, 0, `${old.output()}\n${said}`);
+      assert.equal(await askA(old.port), "192.0.2.1", said);
+      assert.ok((await askTcp({ port: old.port, wire: queryFor("a.example.org", TYPE_A) })).length > 12);
+      assert.ok(existsSync(path), "the next one can take over");
+    } finally {
+      next.kill("SIGTERM");
+      await once(next, "exit");
+      await old.end();
+    }
+    assert.equal(existsSync(path), false);
+  });
+
+  it("changes nothing when it is killed before it serves", async () => {
+    const upstream = await openUpstream();
+    const path = join(folder, "two.sock");
+    const old = await startNodens((port) => corefile(port, upstream.port), ["--handover", path]);
+    const next = spawn(process.execPath, [BIN, "serve", "-c", old.corefile, "--handover", path], { stdio: "ignore" });
+    const endsAt = performance.now() + PATIENCE_MS;
+    while (!old.output().includes("prepares to take over") && performance.now() < endsAt) await sleep(2);
+    next.kill("SIGKILL");
+    while (!old.output().includes("this one goes on") && performance.now() < endsAt) await sleep(5);
+    assert.match(old.output(), /has gone; this one goes on/);
+    assert.equal(await askA(old.port), "192.0.2.1");
+    assert.equal(await old.end(), 0);
+    await upstream.close();
+  });
+});
