@@ -14,6 +14,7 @@ import { CLASS_IN, typeNumber } from "../../src/dns/types.ts";
 import type { Answer } from "../../src/server/chain/answer.ts";
 import type { Handler } from "../../src/server/chain/handler.ts";
 import type { Plugin, PluginInstance, SetupContext } from "../../src/server/chain/plugin.ts";
+import { Shared } from "../../src/server/chain/shared.ts";
 import { Query, type ServerIdentity, type Transport } from "../../src/server/chain/query.ts";
 import { parseCorefile } from "../../src/server/corefile/parse.ts";
 import { serverKeys } from "../../src/server/corefile/server-key.ts";
@@ -52,6 +53,7 @@ export function fakeContext(overrides: Partial<FakeContext> = {}): FakeContext {
     store: absent("store"),
     ports: absent("ports"),
     http: absent("http"),
+    shared: new Shared(),
     compat: "1.14",
     version: "0.0.0",
     fatals: [],
@@ -82,6 +84,7 @@ export function fakeContext(overrides: Partial<FakeContext> = {}): FakeContext {
     ask: async () => {
       throw new Error("fakeContext has no chain: pass `ask` in the overrides");
     },
+    askServer: (query) => context.ask(query),
     seeEveryQuery: () => {
       context.seesEveryQuery = true;
     },

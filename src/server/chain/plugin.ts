@@ -20,6 +20,7 @@ import type { Handler } from "./handler.ts";
 import type { Query, ServerIdentity } from "./query.ts";
 import type { Answer } from "./answer.ts";
 import type { Metadata } from "./metadata.ts";
+import type { Shared } from "./shared.ts";
 import type { StreamTimeouts, TlsSource } from "./stream-settings.ts";
 
 /** Which CoreDNS an operator wants to be compatible with where 1.14.7, 1.12.2 and the RFCs differ. */
@@ -33,6 +34,8 @@ export interface Services {
   readonly store: AnswerStore;
   readonly ports: UpstreamPorts;
   readonly http: HttpServers;
+  /** What several plugins use together and what lives on over a reload, by key. */
+  readonly shared: Shared;
   readonly compat: CorednsCompat;
   /** Of Nodens, without a `v`. */
   readonly version: string;
@@ -44,6 +47,8 @@ export interface Services {
    * @returns why the old configuration stays, or undefined when the new one is in use
    */
   requestReload(): Promise<string | undefined>;
+  /** Asks the listener that `query` came to, as a client would: whatever block serves the name answers. Never rejects. */
+  askServer(query: Query): Promise<Answer>;
   /** Turns debug log lines on (the `debug` plugin). */
   enableDebug(on: boolean): void;
 }
@@ -111,6 +116,13 @@ export interface PluginInstance {
   collect?(query: Query): void;
   /** Tells about a query what other plugins may want to know; called by `collect`. Quick; never throws. */
   metadata?(query: Query, into: Metadata): void;
+  /**
+   * For `autopath @directive`: the search list of the client, domains in wire form and lower case, the first one first,
+   * without the root.
+   *
+   * @returns undefined for a client of which it is not known
+   */
+  searchPath?(query: Query): readonly Uint8Array[] | undefined;
   /** Queries that this plugin gives a span to have one for each link below it (the `trace` plugin). */
   readonly tracesLinks?: boolean;
 }

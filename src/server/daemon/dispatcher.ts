@@ -9,7 +9,7 @@ import { admitQuery, QueryView, VERDICT_ACCEPT, VERDICT_DROP } from "../../dns/q
 import { writeRefusal } from "../../dns/refusal.ts";
 import { CLASS_IN, RCODE_REFUSED, TYPE_DS } from "../../dns/types.ts";
 import type { Answer } from "../chain/answer.ts";
-import { serverFailure } from "../chain/failure.ts";
+import { emptyResponse, serverFailure } from "../chain/failure.ts";
 import { finishReply, REPLY_ROOM_BYTES } from "../chain/finish-reply.ts";
 import { Query, type ServerIdentity, type Transport } from "../chain/query.ts";
 import { type FastZone, ZoneTable } from "../fastpath/zone-table.ts";
@@ -190,6 +190,19 @@ export class Dispatcher {
     );
     countDuration(rows.floats, at, (this.#clock.monotonicMs() - receivedAtMs) / 1000);
     send(this.#out, length);
+  }
+
+  /** Answers a question that a plugin has for the server: no client waits for it, and it counts as no request. */
+  async ask(route: Route, query: Query): Promise<Answer> {
+    let routed = route.find(query.wire, query.view);
+    while (routed !== undefined && routed.block.accepts?.(query) === false) routed = routed.otherwise;
+    if (routed === undefined) return { wire: emptyResponse(query, RCODE_REFUSED), plugin: "" };
+    try {
+      return await routed.block.chain.serve(query.inZone(routed.zone));
+    } catch (error) {
+      this.#onDefect(error, routed.block);
+      return serverFailure(query, "");
+    }
   }
 
   /** Resolves when nothing is in flight, or after `timeoutMs`. */

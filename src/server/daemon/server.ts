@@ -8,6 +8,7 @@ import { libc } from "../../linux/libc.ts";
 import { trimMemory } from "../../linux/trim-memory.ts";
 import { AnswerStore } from "../cache/answer-store.ts";
 import type { CorednsCompat, Services } from "../chain/plugin.ts";
+import { Shared } from "../chain/shared.ts";
 import type { Corefile } from "../corefile/tree.ts";
 import { DgramFront } from "../fastpath/dgram-front.ts";
 import { FfiFront } from "../fastpath/ffi-front.ts";
@@ -156,10 +157,12 @@ export class Server {
       store,
       ports: this.#front.ports,
       http: this.#http,
+      shared: new Shared(),
       compat: options.compat,
       version: options.version,
       fatal: (message) => options.onFatal(message),
       requestReload: () => this.reload(),
+      askServer: (query) => this.#listeners.ask(query),
       enableDebug: (on) => options.log.enableDebug(on),
     };
     this.#ticks = 0;
