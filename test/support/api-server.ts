@@ -369,8 +369,7 @@ export class TestApiServer {
       }
     });
     for (const change of this.#changes) {
-      if (change.version > from && change.kind === kind && watch.matches(change.stored))
-        this.#writeEvent(watch, change);
+      if (change.version > from) this.#writeEvent(watch, change);
     }
   }
 
