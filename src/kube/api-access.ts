@@ -5,7 +5,7 @@
  * plugins, OpenID Connect). This is the only module that imports it, and only when a login is asked for: it is large.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpAgent, type OutgoingHttpHeaders } from "node:http";
 import { Agent as HttpsAgent, type RequestOptions } from "node:https";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
@@ -27,13 +27,15 @@ export type ApiAccess =
       readonly tls?: { readonly cert?: string; readonly key?: string; readonly ca?: string };
     };
 
+export type ConnectOptions = Omit<RequestOptions, "headers"> & { readonly headers: OutgoingHttpHeaders };
+
 /** Connections of a login, by what they are trusted and known by. */
 export interface Login {
   readonly server: URL;
   /** Where a connection goes first: the server, or the proxy before it. */
   readonly first: URL;
   /** Headers and agent of a request. Reads what may have changed, runs plugins. @throws KubeConfigError */
-  requestOptions(): Promise<RequestOptions>;
+  requestOptions(): Promise<ConnectOptions>;
   /** Ends idle connections; those in use stay. */
   retire(): void;
   /** Ends all connections. */
@@ -55,7 +57,7 @@ export async function logIn(access: ApiAccess): Promise<Login> {
   if (server.protocol === "http:") Object.assign(cluster, { skipTLSVerify: true });
   const first = cluster.proxyUrl ? urlOf(cluster.proxyUrl, "the cluster's proxy-url") : server;
   const agents = new Agents(server);
-  const make = async (): Promise<RequestOptions> => {
+  const make = async (): Promise<ConnectOptions> => {
     const options: RequestOptions = {};
     try {
       await config.applyToHTTPSOptions(options);
@@ -63,15 +65,13 @@ export async function logIn(access: ApiAccess): Promise<Login> {
       throw new KubeConfigError(`no credentials for ${server.origin}: ${firstLine(cause)}`, { cause });
     }
     if (first === server) options.agent = agents.for(options);
-    const headers = options.headers;
+    const headers: OutgoingHttpHeaders = {};
     // Files with tokens may end with a newline.
-    if (isRecord(headers) && typeof headers["Authorization"] === "string") {
-      options.headers = { ...headers, Authorization: headers["Authorization"].trim() };
-    }
-    return options;
+    for (const [key, value] of Object.entries(record(options.headers))) headers[key] = text(value).trim();
+    return { ...options, headers };
   };
   // One at a time: a plugin may take seconds, and asks the user something if it must.
-  let pending: Promise<RequestOptions> | undefined;
+  let pending: Promise<ConnectOptions> | undefined;
   return {
     server,
     first,

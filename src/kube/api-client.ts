@@ -1,8 +1,8 @@
 /** GET requests to the API server: a login that is renewed, bounds, time-outs, and failures in words. */
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest, type RequestOptions } from "node:https";
+import { request as httpsRequest } from "node:https";
 import { describeError } from "../base/errors.ts";
-import { logIn, type ApiAccess, type Login } from "./api-access.ts";
+import { logIn, type ApiAccess, type ConnectOptions, type Login } from "./api-access.ts";
 import type { Kind } from "./cluster-source.ts";
 import { ApiError, KubeConfigError } from "./kube-errors.ts";
 import type { Pace } from "./pace.ts";
@@ -125,7 +125,7 @@ export class ApiClient {
 function send(
   server: URL,
   path: string,
-  options: RequestOptions,
+  options: ConnectOptions,
   signal: AbortSignal,
   again = true,
 ): Promise<IncomingMessage> {
@@ -206,9 +206,8 @@ function messageOf(body: string): string {
   try {
     message = text(record(JSON.parse(body))["message"]);
   } catch {}
-  // oxlint-disable-next-line no-control-regex -- it goes into one line of a log
   return message
-    .replaceAll(/[\u0000-\u001f\u007f]+/g, " ")
+    .replaceAll(/\p{Cc}+/gu, " ")
     .trim()
     .slice(0, 300);
 }

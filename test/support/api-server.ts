@@ -68,8 +68,10 @@ interface Stored {
 interface Change {
   readonly version: number;
   readonly kind: Plural;
-  readonly type: "ADDED" | "MODIFIED" | "DELETED";
-  readonly stored: Stored;
+  /** Undefined for what was not there. */
+  readonly before: Stored | undefined;
+  readonly after: Stored;
+  readonly deleted: boolean;
 }
 
 interface OpenWatch {
@@ -137,9 +139,8 @@ export class TestApiServer {
   /** Creates or changes. */
   put(kind: Plural, object: RawObject): void {
     const version = ++this.#version;
-    const [apiVersion, kindName] = KINDS[kind];
     const metadata = { ...object.metadata, resourceVersion: String(version), uid: `uid-${version}` };
-    const raw = { apiVersion, kind: kindName, ...object, metadata };
+    const raw = { ...manifestOf(kind, object), metadata };
     const stored: Stored = {
       version,
       json: JSON.stringify(raw),
@@ -149,9 +150,9 @@ export class TestApiServer {
     };
     const objects = this.#of(kind);
     const key = `${stored.namespace}/${object.metadata.name}`;
-    const type = objects.has(key) ? "MODIFIED" : "ADDED";
+    const before = objects.get(key);
     objects.set(key, stored);
-    this.#change({ version, kind, type, stored });
+    this.#change({ version, kind, before, after: stored, deleted: false });
   }
 
   remove(kind: Plural, namespace: string, name: string): void {
@@ -162,7 +163,7 @@ export class TestApiServer {
     objects.delete(key);
     const version = ++this.#version;
     const json = before.json.replace(`"resourceVersion":"${before.version}"`, `"resourceVersion":"${version}"`);
-    this.#change({ version, kind, type: "DELETED", stored: { ...before, version, json } });
+    this.#change({ version, kind, before, after: { ...before, version, json }, deleted: true });
   }
 
   /** Objects by the thousand without keeping them decoded: `make` is asked for each as JSON text with its version. */
@@ -264,7 +265,7 @@ export class TestApiServer {
     const most = this.#options.history ?? 10_000;
     if (this.#changes.length > most) this.#oldest = this.#changes.shift()?.version ?? this.#oldest;
     for (const watch of this.#watches) {
-      if (watch.kind === change.kind && watch.matches(change.stored)) this.#writeEvent(watch, change);
+      this.#writeEvent(watch, change);
     }
   }
 
@@ -279,6 +280,7 @@ export class TestApiServer {
     if (plural === undefined) return status(response, 404, "the server could not find the requested resource");
     const kind = plural as Plural;
     const query = url.searchParams;
+    if (/^[^(]*\)/.test(query.get("labelSelector") ?? "")) return status(response, 400, "unable to parse requirement");
     const verb = query.get("watch") === "1" || query.get("watch") === "true" ? "watch" : "list";
     this.requests.push({ verb, kind, query, authorization });
     if (this.requests.length > 10_000) this.requests.shift();
@@ -367,13 +369,17 @@ export class TestApiServer {
       }
     });
     for (const change of this.#changes) {
-      if (change.version > from && change.kind === kind && watch.matches(change.stored))
-        this.#writeEvent(watch, change);
+      if (change.version > from) this.#writeEvent(watch, change);
     }
   }
 
-  #writeEvent({ response, fault }: OpenWatch, { type, stored }: Change): void {
-    const line = `{"type":"${type}","object":${stored.json}}\n`;
+  /** An object that is no longer selected is gone for the one who watches, as at the real server. */
+  #writeEvent({ kind, matches, response, fault }: OpenWatch, { kind: changed, before, after, deleted }: Change): void {
+    if (kind !== changed) return;
+    const was = before !== undefined && matches(before);
+    const is = !deleted && matches(after);
+    if (!was && !is) return;
+    const line = `{"type":"${is ? (was ? "MODIFIED" : "ADDED") : "DELETED"}","object":${after.json}}\n`;
     if (fault?.cutAfterBytes === undefined) response.write(line);
     else response.write(line.slice(0, fault.cutAfterBytes), () => response.destroy());
   }
@@ -383,6 +389,12 @@ export class TestApiServer {
     const object = { kind: kindName, apiVersion, metadata: { resourceVersion: String(this.#version) } };
     response.write(`${JSON.stringify({ type: "BOOKMARK", object })}\n`);
   }
+}
+
+/** As in a manifest: with what it is. */
+export function manifestOf(kind: Plural, object: RawObject): RawObject {
+  const [apiVersion, kindName] = KINDS[kind];
+  return { apiVersion, kind: kindName, ...object };
 }
 
 function matcher(namespace: string | undefined, query: URLSearchParams): (stored: Stored) => boolean {
