@@ -44,9 +44,10 @@ export function recordCases(): RecordCase[] {
   return cases;
 }
 
-/** @param source lines of the `kubernetes` block */
-export function corefile(source: string, upstreamPort: number): string {
+/** @param source where the objects come from, as a line of the `kubernetes` block @param port of the server */
+export function corefile(source: string, upstreamPort: number, port: number): string {
   return readFileSync(`${FOLDER}Corefile`, "utf8")
+    .replaceAll(/^\S.* \{$/gm, (line) => line.replaceAll(/[^ {]+/g, (key) => `${key}:${port}`))
     .replaceAll("SOURCE", source)
     .replaceAll("UPSTREAM", String(upstreamPort));
 }

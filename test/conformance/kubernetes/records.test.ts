@@ -63,11 +63,7 @@ describe("the records of a cluster, from manifests, by dig", { skip: missing("di
   const outcomes = new Map<string, Outcome>();
   before(async () => {
     resolver = await upstream();
-    nodens = await startNodens((port) =>
-      corefile(`manifests ${MANIFESTS}`, resolver.port).replace(/^(.*[a-z.]) \{$/gm, (line, keys: string) =>
-        line.startsWith(" ") ? line : `${keys.replaceAll(/(\S+)/g, `$1:${port}`)} {\n    bind 127.0.0.1`,
-      ),
-    );
+    nodens = await startNodens((port) => corefile(`manifests ${MANIFESTS}`, resolver.port, port));
     folder = mkdtempSync(join(tmpdir(), "nodens-records-"));
     writeFileSync(join(folder, "batch"), cases.map(({ name, type }) => `${name} ${type}\n`).join(""));
     const options = ["+noall", "+comments", "+question", "+answer", "+authority", "+additional", "+noedns", "+nocrypto"];
@@ -102,7 +98,7 @@ describe("the records of a cluster, from an API server", () => {
     resolver = await upstream();
     api = await TestApiServer.start();
     for (const object of clusterObjects()) api.put(PLURALS[object.kind] ?? assert.fail(object.kind), object);
-    server = await runServer(corefile(`endpoint ${api.url}`, resolver.port));
+    server = await runServer(corefile(`endpoint ${api.url}`, resolver.port, 53));
   });
   after(async () => {
     await server.stop();
