@@ -32,6 +32,8 @@ export interface FakeContext extends SetupContext {
   reloads: number;
   /** `seeEveryQuery` was called. */
   seesEveryQuery: boolean;
+  /** `seeDenials` was called. */
+  seesDenials: boolean;
 }
 
 /** Stands in for a service that the test did not give: using it is a mistake of the test. */
@@ -60,6 +62,7 @@ export function fakeContext(overrides: Partial<FakeContext> = {}): FakeContext {
     debugCalls: [],
     reloads: 0,
     seesEveryQuery: false,
+    seesDenials: false,
     keys: [],
     zones: ["."],
     root: "/nonexistent",
@@ -87,6 +90,9 @@ export function fakeContext(overrides: Partial<FakeContext> = {}): FakeContext {
     askServer: (query) => context.ask(query),
     seeEveryQuery: () => {
       context.seesEveryQuery = true;
+    },
+    seeDenials: () => {
+      context.seesDenials = true;
     },
     sibling: () => undefined,
     ...overrides,

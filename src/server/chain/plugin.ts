@@ -83,6 +83,8 @@ export interface SetupContext extends Services {
   ask(query: Query): Promise<Answer>;
   /** Puts the block onto the slow path: every query runs through the chain, hits too (for plugins above cache). */
   seeEveryQuery(): void;
+  /** Lets NXDOMAIN that the cache holds go through the chain too, for a plugin above it that can do better than that. */
+  seeDenials(): void;
   /** Instance of another plugin of this block, once all are set up. */
   sibling(directive: string): PluginInstance | undefined;
 }

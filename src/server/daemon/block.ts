@@ -27,6 +27,8 @@ export interface Block {
   readonly partition: number;
   /** Its queries all go through the chain. */
   readonly slow: boolean;
+  /** Where it is not slow: NXDOMAIN goes through the chain, hit or not. */
+  readonly seesDenials: boolean;
   /** Directives in chain order. */
   readonly plugins: readonly { readonly directive: string; readonly instance: PluginInstance }[];
   /** A defect in a handler ends the process instead of being answered SERVFAIL. */
@@ -63,6 +65,7 @@ export function setUpBlock(block: ServerBlock, options: BlockOptions): Block {
   const folder = corefile.file.startsWith("<") ? process.cwd() : resolve(dirname(corefile.file));
   const partition = services.store.partition(signatureOf(keys, ordered, order, folder));
   const plugins: SetUpPlugin[] = [];
+  let seesDenials = false;
   let slow = !ordered.some(([directive]) => directive === "cache");
   // Known once all plugins are set up and the listeners are open; plugins use them from `start` on.
   const late: { chain: Handler; block: Block | undefined } = { chain: endOfChain, block: undefined };
@@ -83,6 +86,9 @@ export function setUpBlock(block: ServerBlock, options: BlockOptions): Block {
     ask: (query: Query): Promise<Answer> => late.chain.serve(query),
     seeEveryQuery: () => {
       slow = true;
+    },
+    seeDenials: () => {
+      seesDenials = true;
     },
     sibling: (directive) => plugins.find((plugin) => plugin.directive === directive)?.instance,
   };
@@ -111,6 +117,7 @@ export function setUpBlock(block: ServerBlock, options: BlockOptions): Block {
     chain,
     partition,
     slow: slow || links.length === 0,
+    seesDenials,
     plugins,
     debug: ordered.some(([directive]) => directive === "debug"),
     servers: [],

@@ -63,7 +63,8 @@ export class Route {
   get standbyZones(): readonly StandbyZone[] {
     return this.zones.map((zone, i) => {
       const routed = this.#routed[i];
-      return { ...zone, upstreams: routed === undefined ? [] : standbyUpstreams(routed.block) };
+      // Without a server a denial is better than nothing.
+      return { ...zone, seesDenials: false, upstreams: routed === undefined ? [] : standbyUpstreams(routed.block) };
     });
   }
 
@@ -91,7 +92,8 @@ function fastZone(routed: readonly RoutedZone[]): FastZone {
   const name = nameFromText(first.zone);
   lowerCaseName(name, 0, name.length);
   const slow = routed.some(({ block }) => block.slow || block.accepts !== undefined);
-  return { name, partition: first.block.partition, row: first.row, slow };
+  const seesDenials = routed.some(({ block }) => block.seesDenials);
+  return { name, partition: first.block.partition, row: first.row, slow, seesDenials };
 }
 
 /** Where the reply to one query goes. */

@@ -26,7 +26,7 @@ import {
 import { admitQuery, QueryView, VERDICT_ACCEPT, VERDICT_DROP } from "../../dns/query-view.ts";
 import { writeRefusal } from "../../dns/refusal.ts";
 import { truncateByRrset } from "../../dns/truncate.ts";
-import { CLASS_IN, RCODE_REFUSED, TYPE_DS } from "../../dns/types.ts";
+import { CLASS_IN, RCODE_NXDOMAIN, RCODE_REFUSED, TYPE_DS } from "../../dns/types.ts";
 import type { AnswerReader } from "../cache/answer-reader.ts";
 import {
   addTo,
@@ -178,7 +178,9 @@ export class FastPath {
       zone.partition,
       this.#nowS,
     );
-    if (slot < 0) return this.#toMain(io, i, listener, length);
+    if (slot < 0 || (zone.seesDenials && reader.rcodeOf(slot) === RCODE_NXDOMAIN)) {
+      return this.#toMain(io, i, listener, length);
+    }
     const tail = reader.copy(
       slot,
       bytes,

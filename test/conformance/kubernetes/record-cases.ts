@@ -23,7 +23,7 @@ export interface RecordCase {
 }
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
-export const MANIFESTS = `${FOLDER}cluster.yaml`;
+export const MANIFESTS: string = `${FOLDER}cluster.yaml`;
 
 export function recordCases(): RecordCase[] {
   const cases: RecordCase[] = [];

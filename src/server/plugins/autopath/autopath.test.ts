@@ -13,7 +13,7 @@ import { nodata, nxdomain, responseTo } from "../../../../test/support/responses
 import { answerA, nxdomain as scriptedNxdomain } from "../../../../test/support/scripted-upstream.ts";
 import { chainOf, setUp, testQuery } from "../../../../test/support/setup-context.ts";
 import { autopath } from "./autopath.ts";
-import { searchDomains } from "./search-list.ts";
+import { searchDomains } from "../../chain/search-list.ts";
 
 let folder = "";
 before(() => {

@@ -4,7 +4,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { HEADER_BYTES } from "../../../dns/header.ts";
 import type { Log } from "../../../base/log.ts";
-import type { EndpointSlice } from "../../../kube/objects.ts";
+import type { EndpointSlice, Pod } from "../../../kube/objects.ts";
 import type { Handler } from "../../chain/handler.ts";
 import type { Metadata } from "../../chain/metadata.ts";
 import type { Directive, Plugin, PluginInstance, SetupContext } from "../../chain/plugin.ts";
@@ -20,6 +20,7 @@ import { labelsBelow, zoneOf } from "../../records/zone.ts";
 import { KubernetesHandler } from "./kubernetes-handler.ts";
 import { localAddresses, nameServers } from "./name-servers.ts";
 import { openCluster, sourceLabel } from "./open-cluster.ts";
+import { nodeSearchList, SearchPaths } from "./search-paths.ts";
 import { type KubernetesSettings, readKubernetes } from "./settings.ts";
 
 /** Pause between two looks whether all objects are there, and between two log lines about it. */
@@ -43,6 +44,7 @@ class Kubernetes implements PluginInstance {
   #lease: SharedLease<Promise<SharedCluster>> | undefined;
   #cluster: Cluster | undefined;
   #local: readonly string[];
+  #searchPaths: SearchPaths | undefined;
 
   constructor(settings: KubernetesSettings, context: SetupContext, log: Log) {
     this.#settings = settings;
@@ -52,6 +54,7 @@ class Kubernetes implements PluginInstance {
     this.#lease = undefined;
     this.#cluster = undefined;
     this.#local = [];
+    this.#searchPaths = undefined;
   }
 
   handler(next: Handler): Handler {
@@ -69,7 +72,8 @@ class Kubernetes implements PluginInstance {
     const shared = await this.#lease.value;
     const cluster = this.#hold(shared);
     this.#cluster = cluster;
-    const { zones, zonal } = this.#settings;
+    const { zones, zonal, resolvConf } = this.#settings;
+    this.#searchPaths = new SearchPaths(zones, nodeSearchList(resolvConf));
     const changes = new ChangedNames({ cluster, zones, zonal, onChange: (names) => this.#forget(names) });
     this.#ends.push(() => changes.stop());
     const { slices } = cluster.tables;
@@ -87,9 +91,13 @@ class Kubernetes implements PluginInstance {
     return this.#cluster?.isSynced === true;
   }
 
+  searchPath(query: Query): readonly Uint8Array[] | undefined {
+    const pod = this.#clientOf(query);
+    return pod === undefined ? undefined : this.#searchPaths?.of(pod, query);
+  }
+
   metadata(query: Query, into: Metadata): void {
-    const cluster = this.#cluster;
-    const pod = cluster?.tables.pods?.owner(canonicalAddress(query.client.address));
+    const pod = this.#clientOf(query);
     if (pod !== undefined) {
       into.set("kubernetes/client-namespace", pod.namespace);
       into.set("kubernetes/client-pod-name", pod.name);
@@ -114,6 +122,11 @@ class Kubernetes implements PluginInstance {
     into.set("kubernetes/service", question.kind === "pod" ? question.pod : (service?.service ?? ""));
     into.set("kubernetes/namespace", question.kind === "apex" ? "" : question.namespace);
     into.set("kubernetes/kind", labels.at(-1) ?? "");
+  }
+
+  /** The pod that asks; undefined for a node's address and for one that nobody is known to have. */
+  #clientOf(query: Query): Pod | undefined {
+    return this.#cluster?.tables.pods?.owner(canonicalAddress(query.client.address));
   }
 
   #hold(shared: SharedCluster): Cluster {

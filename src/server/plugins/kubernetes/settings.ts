@@ -51,6 +51,8 @@ export interface KubernetesSettings {
   readonly ignoresEmpty: boolean;
   readonly zonal: boolean;
   readonly startupTimeoutMs: number;
+  /** The node's resolv.conf: what kubelet appends to the search lists of pods. */
+  readonly resolvConf: string;
 }
 
 /** @throws ConfigError */
@@ -109,6 +111,7 @@ export function readKubernetes(
     zonal: isSet(zonal),
     startupTimeoutMs:
       optional(given.get("startup_timeout"), (token) => parseDuration(token)) ?? DEFAULT_STARTUP_TIMEOUT_MS,
+    resolvConf: optional(given.get("resolv_conf"), path) ?? "/etc/resolv.conf",
   };
 }
 
@@ -134,6 +137,7 @@ const PROPERTIES: ReadonlySet<string> = new Set([
   "manifests",
   "node_pods",
   "fallthrough_unsure",
+  "resolv_conf",
 ]);
 
 function readSource(
