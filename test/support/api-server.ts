@@ -30,6 +30,8 @@ export interface Fault {
   readonly onlyContinued?: true;
   /** The connection is cut after so many bytes of the body. */
   readonly cutAfterBytes?: number;
+  /** A list: nothing comes after so many bytes of the body. */
+  readonly stallAfterBytes?: number;
   /** The body comes in so small pieces, a millisecond apart. */
   readonly pieceBytes?: number;
   /** No response at all. */
@@ -429,6 +431,7 @@ async function writeBody(response: ServerResponse, body: string, fault: Fault | 
     response.write(body.slice(0, fault.cutAfterBytes), () => response.destroy());
     return;
   }
+  if (fault?.stallAfterBytes !== undefined) return void response.write(body.slice(0, fault.stallAfterBytes));
   if (fault?.pieceBytes === undefined) return void response.end(body);
   const bytes = Buffer.from(body);
   for (let at = 0; at < bytes.length && !response.destroyed; at += fault.pieceBytes) {
