@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { UsageError } from "../src/base/errors.ts";
 
-export const SCENARIO_NAMES = ["hits", "paced", "misses", "memory", "start", "storm", "flood"] as const;
+export const SCENARIO_NAMES = ["hits", "paced", "misses", "memory", "start", "storm", "flood", "kube"] as const;
 export type ScenarioName = (typeof SCENARIO_NAMES)[number];
 
 export interface BenchOptions {
