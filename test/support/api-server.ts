@@ -42,6 +42,8 @@ export interface Fault {
 
 export interface ApiServerOptions {
   readonly tls?: Certificate;
+  /** PEM: only who has a certificate of this authority can connect. */
+  readonly clientCa?: string;
   /** Bearer tokens that are let in; without, everybody is. May change later. */
   readonly tokens?: readonly string[];
   /** Default: any free one. */
@@ -233,10 +235,13 @@ export class TestApiServer {
 
   /** Listens again, on the same port. */
   async back(): Promise<void> {
-    const { tls } = this.#options;
+    const { tls, clientCa } = this.#options;
+    const client = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
     const handle = (request: IncomingMessage, response: ServerResponse): void => this.#handle(request, response);
     const server =
-      tls === undefined ? createHttpServer(handle) : createHttpsServer({ cert: tls.cert, key: tls.key }, handle);
+      tls === undefined
+        ? createHttpServer(handle)
+        : createHttpsServer({ cert: tls.cert, key: tls.key, ...client }, handle);
     server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
       this.connections++;
       this.#sockets.add(socket);
