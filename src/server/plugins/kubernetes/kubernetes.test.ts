@@ -8,7 +8,7 @@ import { type RawObject, TestApiServer } from "../../../../test/support/api-serv
 import { askTcp, askUdp, queryFor } from "../../../../test/support/dns-client.ts";
 import { linesOf } from "../../../../test/support/plugin-server.ts";
 import { type RunningServer, runServer } from "../../../../test/support/running-server.ts";
-import { answerA, startUpstream } from "../../../../test/support/scripted-upstream.ts";
+import { answerA, type ScriptedUpstream, startUpstream } from "../../../../test/support/scripted-upstream.ts";
 import { parseExposition } from "../../../../test/support/exposition.ts";
 import { freePort } from "../../../../test/support/free-port.ts";
 
@@ -43,6 +43,7 @@ function slice(of: string, endpoints: Readonly<Record<string, string>>, notReady
 interface Cluster {
   readonly api: TestApiServer;
   readonly running: RunningServer;
+  readonly upstream: ScriptedUpstream;
   query(name: string, type?: string): Promise<Message>;
   /** Response code, and the answers' data. */
   ask(name: string, type?: string): Promise<string>;
@@ -102,7 +103,7 @@ async function cluster(
     }
     assert.equal(said, expected, `${name} ${type}`);
   };
-  return { api, running, query, ask, metric, until };
+  return { api, running, upstream, query, ask, metric, until };
 }
 
 describe("a change of an object, with answers in the cache", () => {
@@ -156,15 +157,17 @@ describe("a change of an object, with answers in the cache", () => {
   });
 
   it("of a namespace is one of all names in it", async (t) => {
-    const { api, ask, until, metric } = await cluster(t);
+    const { api, upstream, ask, until, metric } = await cluster(t);
     api.put("services", service("web", "10.96.0.1"));
     await until("web.prod.svc.cluster.local", "A", "NOERROR 10.96.0.1");
     assert.equal(await ask("www.example.org"), "NOERROR 192.0.2.1");
     assert.equal(await ask("web.prod.svc.cluster.local", "AAAA"), "NOERROR");
-    const before = await metric("coredns_cache_entries");
+    const dropped = await metric("nodens_kubernetes_answers_dropped_total");
     api.remove("namespaces", "", "prod");
     await until("web.prod.svc.cluster.local", "A", "NXDOMAIN");
-    assert.equal(await metric("nodens_kubernetes_answers_dropped_total"), before - 1, "all but the name outside");
+    assert.equal(await metric("nodens_kubernetes_answers_dropped_total"), dropped + 2);
+    assert.equal(await ask("www.example.org"), "NOERROR 192.0.2.1");
+    assert.equal(upstream.queries.length, 1, "names outside stay in the cache");
   });
 
   it("drops nothing that it is not about", async (t) => {
