@@ -18,6 +18,7 @@ import { Shared } from "../../src/server/chain/shared.ts";
 import { Query, type ServerIdentity, type Transport } from "../../src/server/chain/query.ts";
 import { parseCorefile } from "../../src/server/corefile/parse.ts";
 import { serverKeys } from "../../src/server/corefile/server-key.ts";
+import { OpenGroups } from "../../src/server/upstream/open-groups.ts";
 import type { Corefile, Directive } from "../../src/server/corefile/tree.ts";
 
 /** A context whose log and clock a test can look at and turn. */
@@ -56,6 +57,8 @@ export function fakeContext(overrides: Partial<FakeContext> = {}): FakeContext {
     ports: absent("ports"),
     http: absent("http"),
     shared: new Shared(),
+    upstreams: new OpenGroups(),
+    tellClusterDns: () => {},
     compat: "1.14",
     version: "0.0.0",
     fatals: [],

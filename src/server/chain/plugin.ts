@@ -13,6 +13,7 @@ import type { Directive, Token } from "../corefile/tree.ts";
 import type { ServerKey } from "../corefile/server-key.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { AnswerStore } from "../cache/answer-store.ts";
+import type { OpenGroups } from "../upstream/open-groups.ts";
 import type { UpstreamPorts } from "../upstream/upstream-ports.ts";
 import type { UpstreamTap } from "../upstream/upstream-tap.ts";
 import type { HttpServers } from "../web/http-servers.ts";
@@ -34,6 +35,8 @@ export interface Services {
   readonly store: AnswerStore;
   readonly ports: UpstreamPorts;
   readonly http: HttpServers;
+  /** Groups of upstreams that are open. */
+  readonly upstreams: OpenGroups;
   /** What several plugins use together and what lives on over a reload, by key. */
   readonly shared: Shared;
   readonly compat: CorednsCompat;
@@ -49,6 +52,11 @@ export interface Services {
   requestReload(): Promise<string | undefined>;
   /** Asks the listener that `query` came to, as a client would: whatever block serves the name answers. Never rejects. */
   askServer(query: Query): Promise<Answer>;
+  /**
+   * Told the ready endpoints of the cluster's DNS whenever they change, `10.244.1.2:53` each: what answers while nobody runs
+   * here. Not called while none is known.
+   */
+  tellClusterDns(endpoints: readonly string[]): void;
   /** Turns debug log lines on (the `debug` plugin). */
   enableDebug(on: boolean): void;
 }

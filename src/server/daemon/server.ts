@@ -18,6 +18,7 @@ import type { TcpLimits } from "../stream/tcp-limits.ts";
 import { ANSWERS_PREFIX } from "../keeper/names.ts";
 import { TcpService } from "../stream/tcp-service.ts";
 import { socketsOf } from "../plugins/multisocket/multisocket.ts";
+import { OpenGroups } from "../upstream/open-groups.ts";
 import { HttpServers } from "../web/http-servers.ts";
 import { type Block, setUpBlock } from "./block.ts";
 import { CacheFile } from "./cache-file.ts";
@@ -55,6 +56,8 @@ export interface ServerOptions {
   readonly clock?: Clock;
   /** Where there is one: what it kept is taken, and this server's is kept. */
   readonly keeper?: KeeperLink | undefined;
+  /** Told the ready endpoints of the cluster's DNS, as `Services.tellClusterDns`. */
+  readonly onClusterDns?: (endpoints: readonly string[]) => void;
   /** The server must end: a plugin said so, or a thread died. */
   readonly onFatal: (message: string) => void;
 }
@@ -158,10 +161,12 @@ export class Server {
       ports: this.#front.ports,
       http: this.#http,
       shared: new Shared(),
+      upstreams: new OpenGroups(),
       compat: options.compat,
       version: options.version,
       fatal: (message) => options.onFatal(message),
       requestReload: () => this.reload(),
+      tellClusterDns: (endpoints) => options.onClusterDns?.(endpoints),
       askServer: (query) => this.#listeners.ask(query),
       enableDebug: (on) => options.log.enableDebug(on),
     };

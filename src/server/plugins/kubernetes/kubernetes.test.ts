@@ -60,7 +60,9 @@ const COREFILE = `. {
         ttl 30
         PROPERTIES
     }
-    forward . 127.0.0.1:UPSTREAM
+    forward . 127.0.0.1:UPSTREAM {
+        force_tcp
+    }
     prometheus 127.0.0.1:METRICS
 }
 `;
@@ -82,7 +84,7 @@ async function cluster(
   const running = await runServer(text);
   t.after(() => running.stop());
   const query = async (name: string, type = "A"): Promise<Message> => {
-    const wire = queryFor(name, typeNumber(type) ?? assert.fail(type), { udpSize: 1232 });
+    const wire = queryFor(name, typeNumber(type) ?? assert.fail(type), { opt: 1232 });
     return decodeMessage(await askUdp({ port: running.port, wire }));
   };
   const ask = async (name: string, type?: string): Promise<string> => {
@@ -272,6 +274,21 @@ describe("kubernetes in front of a forwarder", () => {
       const message = decodeMessage(await askTcp({ port: running.port, wire: srv }));
       assert.deepEqual([message.answers.length, message.additional.length], [300, 300]);
     }
+  });
+
+  it("lets go of an endpoint that went away, also where it was reached by its Service's address", async (t) => {
+    const { api, ask, until, upstream } = await cluster(t);
+    api.put("services", service("resolver", "127.0.0.1"));
+    api.put("endpointslices", slice("resolver", { "10.244.0.1": "", "10.244.0.2": "" }));
+    await until("10-244-0-2.resolver.prod.svc.cluster.local", "A", "NOERROR 10.244.0.2");
+    assert.equal(await ask("a.example.org"), "NOERROR 192.0.2.1");
+    assert.deepEqual([upstream.connectionsAccepted, upstream.connectionsOpen], [1, 1]);
+    api.put("endpointslices", slice("resolver", { "10.244.0.1": "" }));
+    await until("10-244-0-2.resolver.prod.svc.cluster.local", "A", "NXDOMAIN");
+    for (let i = 0; i < 50 && upstream.connectionsOpen > 0; i++) await delay(10);
+    assert.equal(upstream.connectionsOpen, 0);
+    assert.equal(await ask("b.example.org"), "NOERROR 192.0.2.1");
+    assert.equal(upstream.connectionsAccepted, 2);
   });
 
   it("refuses zone transfers", async (t) => {

@@ -14,6 +14,7 @@ import { once } from "../../corefile/arguments.ts";
 import { canonicalAddress } from "../../records/canonical-address.ts";
 import { ChangedNames } from "../../records/changed-names.ts";
 import { Cluster } from "../../records/cluster.ts";
+import { EndpointNews } from "../../records/endpoint-news.ts";
 import { readClusterQuestion } from "../../records/cluster-question.ts";
 import type { Lease, SharedCluster } from "../../records/shared-cluster.ts";
 import { labelsBelow, zoneOf } from "../../records/zone.ts";
@@ -77,7 +78,15 @@ class Kubernetes implements PluginInstance {
     const changes = new ChangedNames({ cluster, zones, zonal, onChange: (names) => this.#forget(names) });
     this.#ends.push(() => changes.stop());
     const { slices } = cluster.tables;
-    if (slices !== undefined) this.#ends.push(slices.listen((after) => this.#measure(cluster, after)));
+    if (slices !== undefined) {
+      this.#ends.push(slices.listen((after) => this.#measure(cluster, after)));
+      const endpoints = new EndpointNews(cluster.tables.services, slices, {
+        clusterDns: this.#settings.clusterDns,
+        onClusterDns: (list) => this.#context.tellClusterDns(list),
+        onGone: (address) => void this.#context.upstreams.renew(address),
+      });
+      this.#ends.push(() => endpoints.stop());
+    }
     await this.#whenSynced(cluster);
   }
 

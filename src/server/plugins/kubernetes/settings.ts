@@ -53,6 +53,8 @@ export interface KubernetesSettings {
   readonly startupTimeoutMs: number;
   /** The node's resolv.conf: what kubelet appends to the search lists of pods. */
   readonly resolvConf: string;
+  /** The Service of the cluster's DNS. */
+  readonly clusterDns: { readonly namespace: string; readonly name: string };
 }
 
 /** @throws ConfigError */
@@ -112,6 +114,7 @@ export function readKubernetes(
     startupTimeoutMs:
       optional(given.get("startup_timeout"), (token) => parseDuration(token)) ?? DEFAULT_STARTUP_TIMEOUT_MS,
     resolvConf: optional(given.get("resolv_conf"), path) ?? "/etc/resolv.conf",
+    clusterDns: clusterDns(given.get("cluster_dns")),
   };
 }
 
@@ -138,6 +141,7 @@ const PROPERTIES: ReadonlySet<string> = new Set([
   "node_pods",
   "fallthrough_unsure",
   "resolv_conf",
+  "cluster_dns",
 ]);
 
 function readSource(
@@ -236,6 +240,16 @@ function nodePods(
     });
   }
   return node;
+}
+
+function clusterDns(property: Property | undefined): KubernetesSettings["clusterDns"] {
+  if (property === undefined) return { namespace: "kube-system", name: "kube-dns" };
+  const token = expectArg(property);
+  const [, namespace, name] = /^([-a-z0-9]+)\/([-a-z0-9]+)$/.exec(token.text) ?? [];
+  if (namespace === undefined || name === undefined) {
+    throw new ConfigError(token.position, `'${token.text}' is no NAMESPACE/SERVICE such as kube-system/kube-dns`);
+  }
+  return { namespace, name };
 }
 
 function ignoresEmpty(property: Property | undefined): boolean {
