@@ -219,14 +219,23 @@ describe("autopath on the node", { skip: missing("linux", "namespaces", "ip", "g
 
       it("takes one question pair in place of five", () => {
         const counts = ["with", "without"].map(
-          (config) => (output.split(`#### wire ${config}\n`)[1]?.split("####")[0]?.match(/^log .*$/gm) ?? []).length,
+          (config) =>
+            (
+              output
+                .split(`#### wire ${config}\n`)[1]
+                ?.split("####")[0]
+                ?.match(/^log .*$/gm) ?? []
+            ).length,
         );
         // Two names, A and AAAA each; without, each of them in the four domains and then alone, or until the wild one has it.
         assert.deepEqual(counts, [4, 20]);
       });
 
       it("knows the pod by its IPv6 address too", () => {
-        assert.match(answersOf(output, "ipv6").get("www.example.org") ?? "", fourth === "" ? /192\.0\.2\.80/ : /192\.0\.2\.99/);
+        assert.match(
+          answersOf(output, "ipv6").get("www.example.org") ?? "",
+          fourth === "" ? /192\.0\.2\.80/ : /192\.0\.2\.99/,
+        );
       });
     });
   }

@@ -1,10 +1,29 @@
 /** Responses made of what a cluster's objects say, as wire. All are authoritative. */
 import { addressBytes } from "../../base/address.ts";
-import { ANCOUNT_AT, FLAG_AA, FLAG_QR, FLAGS_AT, MESSAGE_MAX_BYTES, QDCOUNT_AT, writeU16, writeU32 } from "../../dns/header.ts";
+import {
+  ANCOUNT_AT,
+  FLAG_AA,
+  FLAG_QR,
+  FLAGS_AT,
+  MESSAGE_MAX_BYTES,
+  QDCOUNT_AT,
+  writeU16,
+  writeU32,
+} from "../../dns/header.ts";
 import type { QueryView } from "../../dns/query-view.ts";
 import type { ResourceRecord } from "../../dns/records/record.ts";
 import { respond, type RespondOptions } from "../../dns/response-builder.ts";
-import { CLASS_IN, RCODE_NOERROR, TYPE_A, TYPE_AAAA, TYPE_NS, TYPE_PTR, TYPE_SOA, TYPE_SRV, TYPE_TXT } from "../../dns/types.ts";
+import {
+  CLASS_IN,
+  RCODE_NOERROR,
+  TYPE_A,
+  TYPE_AAAA,
+  TYPE_NS,
+  TYPE_PTR,
+  TYPE_SOA,
+  TYPE_SRV,
+  TYPE_TXT,
+} from "../../dns/types.ts";
 import type { Target } from "./cluster.ts";
 import { type ClusterZone, nameBelow } from "./zone.ts";
 

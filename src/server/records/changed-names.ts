@@ -184,9 +184,7 @@ export class ChangedNames {
 /** Whether endpoints mean the same to both. */
 function sameShape(a: Service | undefined, b: Service | undefined): boolean {
   if (a === undefined || b === undefined) return false;
-  return (
-    a.type === b.type && a.headless === b.headless && a.publishNotReadyAddresses === b.publishNotReadyAddresses
-  );
+  return a.type === b.type && a.headless === b.headless && a.publishNotReadyAddresses === b.publishNotReadyAddresses;
 }
 
 function keyOfEndpoint({ hostname, pod }: EndpointSlice["endpoints"][number], address: string): string {

@@ -74,12 +74,12 @@ export class Cluster {
 
   /** All tables have what was there at the start. */
   get isSynced(): boolean {
-    return Object.values(this.tables).every((table) => table?.isSynced !== false);
+    return this.#all.every((table) => table?.isSynced !== false);
   }
 
   /** Why some objects may be out of date. */
   get staleReason(): string | undefined {
-    return Object.values(this.tables).find((table) => table?.staleReason !== undefined)?.staleReason;
+    return this.#all.find((table) => table?.staleReason !== undefined)?.staleReason;
   }
 
   /** Unix seconds of the last change of what zones are made of. */
@@ -124,6 +124,11 @@ export class Cluster {
     }
     if (names.length === 0 && !this.isSynced) return "unknown";
     return names;
+  }
+
+  get #all(): readonly (Pick<ServiceTable, "isSynced" | "staleReason"> | undefined)[] {
+    const { services, namespaces, slices, pods, imports } = this.tables;
+    return [services, namespaces, slices, pods, imports];
   }
 
   isExposed(namespace: string): boolean {

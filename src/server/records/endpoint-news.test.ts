@@ -24,7 +24,10 @@ function slice(service: string, ready: readonly string[], notReady: readonly str
     cluster: "",
     addressType: "IPv4",
     ports: [{ name: "dns-tcp", port: 53, protocol: "tcp" }, DNS],
-    endpoints: [...ready.map((address) => endpoint(address, true)), ...notReady.map((address) => endpoint(address, false))],
+    endpoints: [
+      ...ready.map((address) => endpoint(address, true)),
+      ...notReady.map((address) => endpoint(address, false)),
+    ],
     changedAtMs: 0,
   };
 }
@@ -72,13 +75,14 @@ describe("the endpoints of the cluster's DNS", () => {
     const two = slice("kube-dns", ["10.244.2.2", "fd00:0:0::2"], ["10.244.3.2"]);
     slices.put(two, undefined);
     await turn();
-    slices.put({ ...two }, two);
+    const same = { ...two };
+    slices.put(same, two);
     await turn();
     assert.deepEqual(dns, [["10.244.2.2:5353", "[fd00::2]:5353"]]);
     slices.put(slice("other", ["10.244.9.9"]), undefined);
     await turn();
     assert.equal(dns.length, 1);
-    slices.put(slice("kube-dns", ["10.244.2.2"]), two);
+    slices.put(slice("kube-dns", ["10.244.2.2"]), same);
     await turn();
     assert.deepEqual(dns.at(-1), ["10.244.2.2:5353"]);
   });

@@ -91,18 +91,8 @@ export function openGroup(config: GroupConfig, services: GroupServices): Upstrea
   });
   const policy = makePolicy(config.policy, servers.length, ids);
   const stats = new ExchangeStats(services.metrics);
-  let leave: (() => void) | undefined;
-  const onClose = (): void => leave?.();
-  const group = new UpstreamGroup(config, {
-    servers,
-    policy,
-    wheel,
-    ids,
-    stats,
-    tap: services.upstreamTap,
-    nowMs,
-    onClose,
-  });
-  leave = services.upstreams?.add(group);
+  const parts = { servers, policy, wheel, ids, stats, tap: services.upstreamTap, nowMs };
+  const group: UpstreamGroup = new UpstreamGroup(config, { ...parts, onClose: () => leave?.() });
+  const leave = services.upstreams?.add(group);
   return group;
 }

@@ -27,7 +27,9 @@ export const MANIFESTS: string = `${FOLDER}cluster.yaml`;
 
 export function recordCases(): RecordCase[] {
   const cases: RecordCase[] = [];
-  for (const [title = "", body = ""] of [...readFileSync(`${FOLDER}records.txt`, "utf8").matchAll(/^== (.+)\n((?:(?!== ).*\n?)*)/gm)].map((match) => match.slice(1))) {
+  for (const [title = "", body = ""] of [
+    ...readFileSync(`${FOLDER}records.txt`, "utf8").matchAll(/^== (.+)\n((?:(?!== ).*\n?)*)/gm),
+  ].map((match) => match.slice(1))) {
     for (const [, name = "", type = "", rcode = "", answers, additional] of body.matchAll(
       /^\? (\S+) (\S+)\n= ([A-Z]+)(?: (.+))?\n?(?:^\+ (.+)$)?/gm,
     )) {
@@ -36,7 +38,9 @@ export function recordCases(): RecordCase[] {
         name,
         type,
         rcode,
-        answers: records(answers).map((record) => (/^\d/.test(record) ? `${name} ${record}` : record)).sort(),
+        answers: records(answers)
+          .map((record) => (/^\d/.test(record) ? `${name} ${record}` : record))
+          .sort(),
         additional: records(additional).sort(),
       });
     }

@@ -66,7 +66,16 @@ describe("the records of a cluster, from manifests, by dig", { skip: missing("di
     nodens = await startNodens((port) => corefile(`manifests ${MANIFESTS}`, resolver.port, port));
     folder = mkdtempSync(join(tmpdir(), "nodens-records-"));
     writeFileSync(join(folder, "batch"), cases.map(({ name, type }) => `${name} ${type}\n`).join(""));
-    const options = ["+noall", "+comments", "+question", "+answer", "+authority", "+additional", "+noedns", "+nocrypto"];
+    const options = [
+      "+noall",
+      "+comments",
+      "+question",
+      "+answer",
+      "+authority",
+      "+additional",
+      "+noedns",
+      "+nocrypto",
+    ];
     const output = await run("dig", ["@127.0.0.1", "-p", String(nodens.port), ...options, "-f", join(folder, "batch")]);
     for (const text of output.split(/^;; Got answer:$/m).slice(1)) {
       const question = /^;(\S+)\s+IN\s+(\S+)$/m.exec(text);
@@ -109,7 +118,10 @@ describe("the records of a cluster, from an API server", () => {
     it(`${one.section}: ${one.name} ${one.type}`, async () => {
       const wire = queryFor(one.name, typeNumber(one.type) ?? assert.fail(one.type));
       const { rcode, answers, authority, additional } = decodeMessage(await askUdp({ port: server.port, wire }));
-      const text = (records: typeof answers): string[] => linesOf(records).map((line) => line.replace(" IN ", " ")).sort();
+      const text = (records: typeof answers): string[] =>
+        linesOf(records)
+          .map((line) => line.replace(" IN ", " "))
+          .sort();
       check(one, {
         rcode: rcodeName(rcode),
         answers: text(answers),
@@ -119,7 +131,9 @@ describe("the records of a cluster, from an API server", () => {
     });
   }
   it("lists and watches each kind and selection once, whatever number of blocks asks", () => {
-    const listed = api.requests.filter(({ verb }) => verb === "list").map(({ kind, query }) => `${kind} ${query.get("labelSelector") ?? ""}`.trim());
+    const listed = api.requests
+      .filter(({ verb }) => verb === "list")
+      .map(({ kind, query }) => `${kind} ${query.get("labelSelector") ?? ""}`.trim());
     assert.deepEqual(listed.toSorted(), [...new Set(listed)].toSorted());
   });
 });

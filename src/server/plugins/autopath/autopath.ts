@@ -24,7 +24,6 @@ import { readSearchList } from "../../chain/search-list.ts";
 import { expectArgs, expectNoProperties, once, zonesOr } from "../../corefile/arguments.ts";
 import type { Counter } from "../../metrics/event-families.ts";
 
-
 const ROOT = new Uint8Array(1);
 
 export const autopath: Plugin = {
@@ -77,12 +76,7 @@ class Autopath implements Handler {
   readonly #searchOf: SearchOf;
   readonly #successes: Counter<[string]>;
 
-  constructor(
-    next: Handler,
-    zones: readonly Uint8Array[],
-    searchOf: SearchOf,
-    successes: Counter<[string]>,
-  ) {
+  constructor(next: Handler, zones: readonly Uint8Array[], searchOf: SearchOf, successes: Counter<[string]>) {
     this.#next = next;
     this.#zones = zones;
     this.#searchOf = searchOf;

@@ -17,7 +17,7 @@ const VISIBLE_MS = 1000;
 
 const namespace = (name: string): RawObject => ({ metadata: { name } });
 
-function service(name: string, address: string | "None", more: Readonly<Record<string, unknown>> = {}): RawObject {
+function service(name: string, address: string, more: Readonly<Record<string, unknown>> = {}): RawObject {
   const ports = [{ name: "http", port: 80, protocol: "TCP" }];
   return { metadata: { name, namespace: "prod" }, spec: { clusterIP: address, clusterIPs: [address], ports, ...more } };
 }
@@ -80,7 +80,10 @@ async function cluster(
   const port = options.deadUpstream === true ? 1 : upstream.port;
   if (options.away === true) await api.away();
   const metrics = await freePort();
-  const text = COREFILE.replace("METRICS", String(metrics)).replace("URL", api.url).replace("PROPERTIES", properties).replace("UPSTREAM", String(port));
+  const text = COREFILE.replace("METRICS", String(metrics))
+    .replace("URL", api.url)
+    .replace("PROPERTIES", properties)
+    .replace("UPSTREAM", String(port));
   const running = await runServer(text);
   t.after(() => running.stop());
   const query = async (name: string, type = "A"): Promise<Message> => {
@@ -113,14 +116,20 @@ describe("a change of an object, with answers in the cache", () => {
     const { api, ask, until } = await cluster(t);
     api.put("services", service("web", "10.96.0.1"));
     await until("web.prod.svc.cluster.local", "A", "NOERROR 10.96.0.1");
-    assert.equal(await ask("_http._tcp.web.prod.svc.cluster.local", "SRV"), "NOERROR 0 100 80 web.prod.svc.cluster.local.");
+    assert.equal(
+      await ask("_http._tcp.web.prod.svc.cluster.local", "SRV"),
+      "NOERROR 0 100 80 web.prod.svc.cluster.local.",
+    );
     assert.equal(await ask("1.0.96.10.in-addr.arpa", "PTR"), "NOERROR web.prod.svc.cluster.local.");
     assert.match(await ask("2.0.96.10.in-addr.arpa", "PTR"), /^NXDOMAIN$/);
     assert.equal(await ask("_grpc._tcp.web.prod.svc.cluster.local", "SRV"), "NXDOMAIN");
     api.put("services", service("web", "10.96.0.2", { ports: [{ name: "grpc", port: 9000 }] }));
     await until("web.prod.svc.cluster.local", "A", "NOERROR 10.96.0.2");
     assert.equal(await ask("_http._tcp.web.prod.svc.cluster.local", "SRV"), "NXDOMAIN");
-    assert.equal(await ask("_grpc._tcp.web.prod.svc.cluster.local", "SRV"), "NOERROR 0 100 9000 web.prod.svc.cluster.local.");
+    assert.equal(
+      await ask("_grpc._tcp.web.prod.svc.cluster.local", "SRV"),
+      "NOERROR 0 100 9000 web.prod.svc.cluster.local.",
+    );
     assert.equal(await ask("1.0.96.10.in-addr.arpa", "PTR"), "NXDOMAIN");
     assert.equal(await ask("2.0.96.10.in-addr.arpa", "PTR"), "NOERROR web.prod.svc.cluster.local.");
   });
@@ -205,7 +214,10 @@ describe("kubernetes before the objects are known", () => {
     for (let i = 0; i < 50 && (await ask("web.prod.svc.cluster.local")) !== "NOERROR 10.96.0.1"; i++) await delay(100);
     assert.equal(await ask("web.prod.svc.cluster.local"), "NOERROR 10.96.0.1");
     assert.equal(await ask("nothing.prod.svc.cluster.local"), "NXDOMAIN");
-    assert.ok(running.lines.some((line) => line.includes("up to date again")), running.lines.join("\n"));
+    assert.ok(
+      running.lines.some((line) => line.includes("up to date again")),
+      running.lines.join("\n"),
+    );
   });
 });
 
@@ -260,9 +272,9 @@ describe("kubernetes in front of a forwarder", () => {
 
   it("cuts a large set for UDP and gives all of it over TCP", async (t) => {
     const { api, running, query } = await cluster(t);
-    const addresses = Array.from({ length: 300 }, (_, i) => [`10.244.${i >> 8}.${i & 255}`, ""]);
+    const addresses = Array.from({ length: 300 }, (_, i): [string, string] => [`10.244.${i >> 8}.${i & 255}`, ""]);
     api.put("services", service("many", "None"));
-    api.put("endpointslices", slice("many", Object.fromEntries(addresses)));
+    api.put("endpointslices", slice("many", Object.fromEntries<string>(addresses)));
     await delay(300);
     for (let i = 0; i < 2; i++) {
       const { flags, answers } = await query("many.prod.svc.cluster.local");

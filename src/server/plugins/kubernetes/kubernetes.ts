@@ -179,10 +179,7 @@ class Kubernetes implements PluginInstance {
     if (names === "all") for (const zone of this.#settings.zones) dropped += store.removeBelow(partition, zone.name);
     else dropped = store.removeNames(partition, names);
     if (dropped === 0) return;
-    metrics
-      .counter("nodens_kubernetes_answers_dropped_total")
-      .with(sourceLabel(this.#settings.source))
-      .add(dropped);
+    metrics.counter("nodens_kubernetes_answers_dropped_total").with(sourceLabel(this.#settings.source)).add(dropped);
   }
 
   /** What was there at the start tells nothing about how long a change takes. */

@@ -48,10 +48,7 @@ export function openCluster(
   );
 }
 
-async function openSource(
-  settings: SourceSettings,
-  { metrics }: Pick<Services, "metrics">,
-): Promise<ClusterSource> {
+async function openSource(settings: SourceSettings, { metrics }: Pick<Services, "metrics">): Promise<ClusterSource> {
   if (settings.kind === "manifests") {
     const { checkManifests, manifestSource } = await import("../../../kube/manifest-source.ts");
     await checkManifests(settings.path);

@@ -160,8 +160,7 @@ function readSource(
     }
     return { kind: "manifests", path: path(expectArg(manifests)) };
   }
-  const bound = (name: string): number =>
-    optional(given.get(name), (token) => parseInteger(token, 0, 1_000_000)) ?? 0;
+  const bound = (name: string): number => optional(given.get(name), (token) => parseInteger(token, 0, 1_000_000)) ?? 0;
   const qps = optional(given.get("apiserver_qps"), (token) => parseRate(token)) ?? 0;
   const limits = { qps, burst: bound("apiserver_burst"), maxInflight: bound("apiserver_max_inflight") };
   const [cert, key, ca] = tls === undefined ? [] : expectArgs(tls, 3).map((token) => path(token));
