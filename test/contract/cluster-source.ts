@@ -211,7 +211,7 @@ export function clusterSourceContract(
 
   describe(name, { skip }, () => {
     for (const kind of exact ? KINDS : []) {
-      it(`gives ${kind} as the fields that are read`, async (t) => {
+      it(`gives ${kind} as the fields that are read, until they are gone`, async (t) => {
         const cluster = await start(t);
         const [raw, trimmed] = OBJECTS[kind];
         await cluster.put(kind, raw);
@@ -219,6 +219,8 @@ export function clusterSourceContract(
         const key = keyOf(trimmed);
         await until(() => seen.objects.has(key), `${kind} ${key}`);
         assert.deepEqual(seen.objects.get(key), trimmed);
+        await cluster.remove(kind, "namespace" in trimmed ? trimmed.namespace : "", trimmed.name);
+        await until(() => !seen.objects.has(key), "it is gone");
       });
     }
 
