@@ -47,9 +47,6 @@ describe("permissions in deploy/rbac", () => {
 
   it("are each in the table of its README", () => {
     const named = [...readText("deploy/rbac/README.md").matchAll(/^\| `([\w-]+\.yaml)`/gm)].map(([, name]) => name);
-    assert.deepEqual(
-      files.map((path) => path.split("/").at(-1)),
-      named.toSorted(),
-    );
+    assert.deepEqual(new Set(files.map((path) => path.split("/").at(-1))), new Set(named));
   });
 });

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { manifestOf, type Plural, type RawObject } from "./api-server.ts";
 import { selfSigned } from "./certificate.ts";
-import { anyPort } from "./free-port.ts";
+import { freePort } from "./free-port.ts";
 
 const TOKEN = "test-token";
 const READY_MS = 60_000;
@@ -53,7 +53,7 @@ export class RealApiServer {
     writeFileSync(path("sa.key"), account.privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
     writeFileSync(path("sa.pub"), account.publicKey.export({ type: "spki", format: "pem" }));
     writeFileSync(path("tokens.csv"), `${TOKEN},test,test,system:masters\n`, { mode: 0o600 });
-    const [client, peer, secure] = [await anyPort(), await anyPort(), await anyPort()];
+    const [client, peer, secure] = [await freePort(), await freePort(), await freePort()];
     const etcdUrl = `http://127.0.0.1:${client}`;
     const run = (program: string, args: readonly string[]): ChildProcess => spawn(program, args, { stdio: "ignore" });
     const children = [
