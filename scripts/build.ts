@@ -19,8 +19,11 @@ const KUBE_CLIENT = "kube-client";
 /** Leaves the module that holds `@kubernetes/client-node` to a build of its own. */
 const kubeClientApart: Plugin = {
   name: "kube-client-apart",
-  setup: ({ onResolve }) => {
-    onResolve({ filter: RegExp(`/${KUBE_CLIENT}\\.ts$`) }, () => ({ path: `./${KUBE_CLIENT}.js`, external: true }));
+  setup: (bundle) => {
+    bundle.onResolve({ filter: RegExp(`/${KUBE_CLIENT}\\.ts$`) }, () => ({
+      path: `./${KUBE_CLIENT}.js`,
+      external: true,
+    }));
   },
 };
 
@@ -30,15 +33,15 @@ const kubeClientApart: Plugin = {
  */
 const kubeClientOnly: Plugin = {
   name: "kube-client-only",
-  setup: ({ onLoad, onResolve, resolve }) => {
+  setup: (bundle) => {
     const asked = { asked: true };
-    onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: "unused", sideEffects: false }));
-    onLoad({ filter: /./, namespace: "unused" }, () => ({
+    bundle.onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: "unused", sideEffects: false }));
+    bundle.onLoad({ filter: /./, namespace: "unused" }, () => ({
       contents: "module.exports = {};",
     }));
-    onResolve({ filter: /^\./ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
+    bundle.onResolve({ filter: /^\./ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
       if (pluginData === asked || !importer.includes("@kubernetes/client-node/dist")) return undefined;
-      const found = await resolve(path, { importer, kind, resolveDir, pluginData: asked });
+      const found = await bundle.resolve(path, { importer, kind, resolveDir, pluginData: asked });
       return { path: found.path, errors: found.errors, sideEffects: false };
     });
   },

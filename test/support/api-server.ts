@@ -8,6 +8,7 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Certificate } from "./certificate.ts";
+import { freePort } from "./free-port.ts";
 
 export type Plural = "services" | "endpointslices" | "pods" | "namespaces" | "serviceimports";
 export type RawObject = Readonly<Record<string, unknown>> & {
@@ -123,7 +124,8 @@ export class TestApiServer {
   }
 
   static async start(options: ApiServerOptions = {}): Promise<TestApiServer> {
-    const server = new TestApiServer(options);
+    // Not one that the kernel gives to others while nobody listens.
+    const server = new TestApiServer({ ...options, port: options.port ?? (await freePort()) });
     await server.back();
     return server;
   }
