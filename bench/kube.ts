@@ -42,6 +42,7 @@ export async function kube(bench: Bench): Promise<void> {
     await mkdir(directory);
     const corefile = `.:${port} {
     bind 127.0.0.1
+    cache 30
     kubernetes cluster.local {
         endpoint http://127.0.0.1:${apiPort}
     }
