@@ -72,14 +72,17 @@ export class Cluster {
     this.options = options;
   }
 
-  /** All tables have what was there at the start. */
+  /** What was there at the start is known; of what only some names need, at least that it may not be read. */
   get isSynced(): boolean {
-    return this.#all.every((table) => table?.isSynced !== false);
+    const { services, namespaces, slices, pods, imports } = this.tables;
+    const isKnown = services.isSynced && namespaces.isSynced && slices?.isSynced !== false;
+    return isKnown && pods?.isSettled !== false && imports?.isSettled !== false;
   }
 
-  /** Why some objects may be out of date. */
+  /** Why the objects that Services are answered from may be out of date. */
   get staleReason(): string | undefined {
-    return this.#all.find((table) => table?.staleReason !== undefined)?.staleReason;
+    const { services, namespaces, slices } = this.tables;
+    return services.staleReason ?? namespaces.staleReason ?? slices?.staleReason;
   }
 
   /** Unix seconds of the last change of what zones are made of. */
@@ -126,11 +129,6 @@ export class Cluster {
     return names;
   }
 
-  get #all(): readonly (Pick<ServiceTable, "isSynced" | "staleReason"> | undefined)[] {
-    const { services, namespaces, slices, pods, imports } = this.tables;
-    return [services, namespaces, slices, pods, imports];
-  }
-
   isExposed(namespace: string): boolean {
     return this.#isConfigured(namespace) && this.tables.namespaces.has(namespace);
   }
@@ -154,7 +152,7 @@ export class Cluster {
     if (address === undefined) return NONE;
     if (pods === "verified") {
       const found = this.tables.pods?.ofAddress(address).some((pod) => pod.namespace === namespace);
-      if (found !== true) return this.tables.pods?.isSynced === false ? UNKNOWN : NONE;
+      if (found !== true) return this.tables.pods?.isSettled === false ? UNKNOWN : NONE;
     }
     const targets = [{ address, port: 0, endpoint: "", cluster: "" }];
     return { kind: "targets", targets, owner: [label, namespace, "pod"] };
@@ -189,7 +187,7 @@ export class Cluster {
     const { imports, slices } = this.tables;
     if (imports === undefined) return NONE;
     const service = imports.find(question.namespace, question.service);
-    if (service === undefined) return imports.isSynced ? NONE : UNKNOWN;
+    if (service === undefined) return imports.isSettled ? NONE : UNKNOWN;
     const headless = service.type === "Headless";
     const needsEndpoints = headless || question.endpoint !== "" || this.options.ignoresEmpty;
     if (needsEndpoints && slices?.isSynced === false) return UNKNOWN;

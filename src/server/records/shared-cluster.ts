@@ -53,9 +53,9 @@ export class SharedCluster {
     this.#staleSinceMs = undefined;
   }
 
-  /** Why some objects may be out of date; undefined while all are current. */
+  /** Why some objects may be out of date; undefined while all that may be read are current. */
   get staleReason(): string | undefined {
-    for (const { table } of this.#held.values()) if (table.staleReason !== undefined) return table.staleReason;
+    for (const { table } of this.#held.values()) if (table.staleReason !== undefined && !table.isDenied) return table.staleReason;
     return undefined;
   }
 
@@ -106,7 +106,10 @@ export class SharedCluster {
 
   #make(kind: Kind): TableOf[Kind] {
     const wallMs = (): number => this.#clock.wallMs();
-    const onState = (): void => this.#noteState();
+    const onState = (table: { readonly isDenied: boolean; readonly staleReason: string | undefined }): void => {
+      if (table.isDenied) this.#log.warning(`${this.source.name}: ${table.staleReason}; what needs them goes without`);
+      this.#noteState();
+    };
     switch (kind) {
       case "services":
         return new ServiceTable(wallMs, onState);

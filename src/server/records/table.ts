@@ -13,6 +13,8 @@ export abstract class Table<T> implements Watcher<T> {
   isSynced: boolean;
   /** Why the objects may be out of date; undefined while they are current. */
   staleReason: string | undefined;
+  /** The reason is that we are not allowed to read them. */
+  isDenied: boolean;
   /** Objects held. */
   size: number;
   /** Wall-clock milliseconds of the last change; 0 before the first. */
@@ -25,11 +27,17 @@ export abstract class Table<T> implements Watcher<T> {
   constructor(wallMs: () => number, onState: (table: Table<T>) => void = () => {}) {
     this.isSynced = false;
     this.staleReason = undefined;
+    this.isDenied = false;
     this.size = 0;
     this.changedAtMs = 0;
     this.#listeners = new Set();
     this.#wallMs = wallMs;
     this.#onState = onState;
+  }
+
+  /** There is nothing to wait for: what can be known is known. */
+  get isSettled(): boolean {
+    return this.isSynced || this.isDenied;
   }
 
   protected abstract replace(after: T | undefined, before: T | undefined): void;
@@ -49,9 +57,10 @@ export abstract class Table<T> implements Watcher<T> {
     this.#onState(this);
   }
 
-  stale(reason: string | undefined): void {
-    if (this.staleReason === reason) return;
+  stale(reason: string | undefined, denied = false): void {
+    if (this.staleReason === reason && this.isDenied === denied) return;
     this.staleReason = reason;
+    this.isDenied = reason !== undefined && denied;
     this.#onState(this);
   }
 

@@ -70,7 +70,7 @@ const COREFILE = `. {
 async function cluster(
   t: TestContext,
   properties = "",
-  options: { readonly away?: boolean; readonly deadUpstream?: boolean } = {},
+  options: { readonly away?: boolean; readonly deadUpstream?: boolean; readonly deniesPods?: boolean } = {},
 ): Promise<Cluster> {
   const api = await TestApiServer.start();
   t.after(() => api.close());
@@ -78,6 +78,7 @@ async function cluster(
   const upstream = await startUpstream({ script: answerA("192.0.2.1", 60) });
   t.after(() => upstream.close());
   const port = options.deadUpstream === true ? 1 : upstream.port;
+  if (options.deniesPods === true) api.fault({ kind: "pods", status: 403 });
   if (options.away === true) await api.away();
   const metrics = await freePort();
   const text = COREFILE.replace("METRICS", String(metrics))
@@ -218,6 +219,17 @@ describe("kubernetes before the objects are known", () => {
       running.lines.some((line) => line.includes("up to date again")),
       running.lines.join("\n"),
     );
+  });
+});
+
+describe("kubernetes without the permission to read pods", () => {
+  it("goes on without: it is ready, denies their names, and says what it lacks", async (t) => {
+    const { ask, running } = await cluster(t, "pods verified", { deniesPods: true });
+    assert.equal(running.server.blocks[0]?.plugins.find(({ directive }) => directive === "kubernetes")?.instance.isReady?.(), true);
+    assert.equal(await ask("10-244-0-1.prod.pod.cluster.local"), "NXDOMAIN");
+    const lines = running.lines.filter((line) => line.includes("goes without"));
+    assert.equal(lines.length, 1, running.lines.join("\n"));
+    assert.match(lines[0] ?? "", /pods/);
   });
 });
 
