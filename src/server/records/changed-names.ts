@@ -147,6 +147,7 @@ export class ChangedNames {
   }
 
   #add(labels: readonly string[], multicluster = false): void {
+    if (this.#isAll()) return;
     for (const zone of this.#options.zones) {
       if (zone.reverse || zone.multicluster !== multicluster) continue;
       this.#put(nameBelow(labels, zone));
@@ -154,7 +155,16 @@ export class ChangedNames {
   }
 
   #address(address: string): void {
-    this.#put(reverseName(canonicalAddress(address)));
+    if (!this.#isAll()) this.#put(reverseName(canonicalAddress(address)));
+  }
+
+  /**
+   * Whether all names are meant, whatever the object. So it is until all objects are known: answers may be there that are of
+   * an earlier process, or of the next plugin, about objects that are no more.
+   */
+  #isAll(): boolean {
+    if (!this.#all && !this.#options.cluster.isSynced) this.#everything();
+    return this.#all;
   }
 
   #everything(): void {
