@@ -6,7 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { withoutFfi } from "../../test/support/ffi.ts";
 import { BATCH_DATAGRAMS, DatagramBatch } from "./datagram-batch.ts";
-import { openListener, type UdpSocket, waitAtMost } from "./udp-socket.ts";
+import { waitAtMost } from "./socket-wait.ts";
+import { openListener, type UdpSocket } from "./udp-socket.ts";
 
 class Client {
   readonly socket: Socket;

@@ -10,8 +10,8 @@ import type { AnonymousMemory } from "../../linux/anonymous-memory.ts";
 import { DatagramBatch } from "../../linux/datagram-batch.ts";
 import { EpollWaiter } from "../../linux/epoll.ts";
 import { drainEventFd, signalEventFd } from "../../linux/event-fd.ts";
-import { waitAtMost } from "../../linux/udp-socket.ts";
 import { openRegion, type RegionHandle } from "../../linux/shared-region.ts";
+import { waitAtMost } from "../../linux/socket-wait.ts";
 import { AnswerReader } from "../cache/answer-reader.ts";
 import {
   addTo,
