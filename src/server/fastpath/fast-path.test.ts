@@ -248,7 +248,11 @@ describe("a zone whose denials a plugin wants to see", () => {
     const denial = { kind: KIND_DENIAL, answers: false, deniesName: true };
     bench.cache("no.denials.test.", "A", { rcode: 3, authority: soa }, {}, denial);
     bench.cache("no.example.org.", "A", { rcode: 3, authority: soa }, {}, denial);
-    const here = [queryFor("www.denials.test.", A), queryFor("www.denials.test.", AAAA), queryFor("no.example.org.", A)];
+    const here = [
+      queryFor("www.denials.test.", A),
+      queryFor("www.denials.test.", AAAA),
+      queryFor("no.example.org.", A),
+    ];
     const replies = bench.serve(...here, queryFor("no.denials.test.", A));
     assert.deepEqual(
       replies.map((reply) => (reply === undefined ? "main" : (reply[3] ?? 0) & 15)),

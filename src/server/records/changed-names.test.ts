@@ -26,11 +26,25 @@ function service(name: string, more: Partial<Service> = {}): Service {
 }
 
 function slice(of: string, hostnames: Readonly<Record<string, string>>): EndpointSlice {
-  const endpoints = Object.entries(hostnames).map(
-    ([address, hostname]): Endpoint => ({ addresses: [address], ready: true, hostname, pod: "", node: "", zone: "" }),
-  );
+  const endpoints = Object.entries(hostnames).map(([address, hostname]): Endpoint => ({
+    addresses: [address],
+    ready: true,
+    hostname,
+    pod: "",
+    node: "",
+    zone: "",
+  }));
   const ports = [{ name: "http", port: 80, protocol: "tcp" }];
-  return { namespace: "prod", name: `${of}-1`, service: of, cluster: "", addressType: "IPv4", ports, endpoints, changedAtMs: 0 };
+  return {
+    namespace: "prod",
+    name: `${of}-1`,
+    service: of,
+    cluster: "",
+    addressType: "IPv4",
+    ports,
+    endpoints,
+    changedAtMs: 0,
+  };
 }
 
 interface Heard {
@@ -50,7 +64,12 @@ function listening(isSynced = true): Heard {
     imports: undefined,
   };
   if (isSynced) for (const table of [tables.services, tables.namespaces, tables.slices]) table.synced();
-  const cluster = new Cluster(tables, { namespaces: new Set(), pods: "disabled", usesPodNames: false, ignoresEmpty: false });
+  const cluster = new Cluster(tables, {
+    namespaces: new Set(),
+    pods: "disabled",
+    usesPodNames: false,
+    ignoresEmpty: false,
+  });
   let told: readonly Uint8Array[] | "all" | undefined;
   const zones = [clusterZone("cluster.local.", false), clusterZone("10.in-addr.arpa.", false)];
   new ChangedNames({ cluster, zones, zonal: false, onChange: (names) => (told = names) });
@@ -101,7 +120,10 @@ describe("the names that a change is about", () => {
 
   it("are those of who stands for a Service too", async () => {
     const { services, heard } = listening();
-    services.put(service("shop", { type: "ExternalName", clusterIPs: [], externalName: "Web.prod.svc.cluster.local." }), undefined);
+    services.put(
+      service("shop", { type: "ExternalName", clusterIPs: [], externalName: "Web.prod.svc.cluster.local." }),
+      undefined,
+    );
     await heard();
     services.put(service("web", { ports: [], clusterIPs: [] }), undefined);
     assert.deepEqual(await heard(), ["shop.prod.svc.cluster.local.", "web.prod.svc.cluster.local."]);

@@ -4,7 +4,14 @@ import type { Pod } from "../../kube/objects.ts";
 import { PodTable } from "./pod-table.ts";
 
 function pod(name: string, ips: readonly string[], more: Partial<Pod> = {}): Pod {
-  const base = { namespace: "prod", labels: {}, hostNetwork: false, node: "worker-1", dnsPolicy: "ClusterFirst", searches: [] };
+  const base = {
+    namespace: "prod",
+    labels: {},
+    hostNetwork: false,
+    node: "worker-1",
+    dnsPolicy: "ClusterFirst",
+    searches: [],
+  };
   return { ...base, name, ips, ...more };
 }
 

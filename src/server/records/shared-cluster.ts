@@ -55,7 +55,8 @@ export class SharedCluster {
 
   /** Why some objects may be out of date; undefined while all that may be read are current. */
   get staleReason(): string | undefined {
-    for (const { table } of this.#held.values()) if (table.staleReason !== undefined && !table.isDenied) return table.staleReason;
+    for (const { table } of this.#held.values())
+      if (table.staleReason !== undefined && !table.isDenied) return table.staleReason;
     return undefined;
   }
 

@@ -221,7 +221,13 @@ describe("the autopath directive", () => {
       const { instance } = setUp(autopath, ". {\nautopath @kubernetes\n}", { metrics, compat });
       return [instance.handler !== undefined, instance.aboveCache !== undefined];
     };
-    assert.deepEqual([at("1.14"), at("1.12")], [[true, false], [false, true]]);
+    assert.deepEqual(
+      [at("1.14"), at("1.12")],
+      [
+        [true, false],
+        [false, true],
+      ],
+    );
   });
 
   it("reads the last search or domain line", () => {

@@ -225,7 +225,10 @@ describe("kubernetes before the objects are known", () => {
 describe("kubernetes without the permission to read pods", () => {
   it("goes on without: it is ready, denies their names, and says what it lacks", async (t) => {
     const { ask, running } = await cluster(t, "pods verified", { deniesPods: true });
-    assert.equal(running.server.blocks[0]?.plugins.find(({ directive }) => directive === "kubernetes")?.instance.isReady?.(), true);
+    assert.equal(
+      running.server.blocks[0]?.plugins.find(({ directive }) => directive === "kubernetes")?.instance.isReady?.(),
+      true,
+    );
     assert.equal(await ask("10-244-0-1.prod.pod.cluster.local"), "NXDOMAIN");
     const lines = running.lines.filter((line) => line.includes("goes without"));
     assert.equal(lines.length, 1, running.lines.join("\n"));

@@ -34,7 +34,10 @@ describe("the search list of a pod", () => {
   });
 
   it("has each domain once, and ends after 32 domains and 2048 characters", () => {
-    assert.deepEqual(searchListOf(pod("ClusterFirst", ["cluster.local"]), "cluster.local", ["svc.cluster.local"]), CLUSTER);
+    assert.deepEqual(
+      searchListOf(pod("ClusterFirst", ["cluster.local"]), "cluster.local", ["svc.cluster.local"]),
+      CLUSTER,
+    );
     const many = Array.from({ length: 40 }, (_, i) => `d${i}.example`);
     assert.equal(searchListOf(pod("ClusterFirst", many), "cluster.local", []).length, 32);
     const long = Array.from({ length: 20 }, (_, i) => `${"x".repeat(60)}.${"y".repeat(60)}.${i}.example`);
@@ -43,7 +46,11 @@ describe("the search list of a pod", () => {
   });
 
   it("is that of the zone that the question is in, and none of others", () => {
-    const zones = [clusterZone("cluster.local.", false), clusterZone("other.test.", false), clusterZone("10.in-addr.arpa.", false)];
+    const zones = [
+      clusterZone("cluster.local.", false),
+      clusterZone("other.test.", false),
+      clusterZone("10.in-addr.arpa.", false),
+    ];
     const paths = new SearchPaths(zones, []);
     const first = (name: string): string | undefined => {
       const [domain] = paths.of(pod("ClusterFirst"), testQuery(name, "A")) ?? [];
