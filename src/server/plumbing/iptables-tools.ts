@@ -11,9 +11,8 @@ import { type SavedTable, parseSave } from "./iptables-save.ts";
 import { PlumbingFailure } from "./plumbing-error.ts";
 import type { Family } from "./wanted.ts";
 
-/** node-cache's: the lock is waited for this long, and asked for again at this interval. */
+/** node-cache's: the lock is waited for this long. */
 const LOCK_WAIT_S = 5;
-const LOCK_INTERVAL_US = 100_000;
 /** A table of a large cluster is long; a program that hangs must not hang us. */
 const PROGRAM_TIMEOUT_MS = 20_000;
 const EMPTY: SavedTable = { rules: [], used: false };
@@ -91,7 +90,7 @@ function isLegacyTable(family: Family, table: IptablesTable): boolean {
 }
 
 export function restoreCommand(tool: IptablesTool): readonly [program: string, ...args: string[]] {
-  return [tool.restore, "--noflush", "-w", String(LOCK_WAIT_S), "-W", String(LOCK_INTERVAL_US)];
+  return [tool.restore, "--noflush", "-w", String(LOCK_WAIT_S)];
 }
 
 /** Changes a table, or leaves it as it is. @throws PlumbingFailure */
