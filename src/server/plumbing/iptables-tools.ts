@@ -86,7 +86,12 @@ export async function readTable(tool: IptablesTool, table: IptablesTable, asked:
 /** Asking for a legacy table makes it, and from then on every packet goes through it. */
 function isLegacyTable(family: Family, table: IptablesTable): boolean {
   const names = `/proc/net/${family === "ip" ? "ip" : "ip6"}_tables_names`;
-  return existsSync(names) && readFileSync(names, "utf8").split("\n").includes(table);
+  try {
+    return existsSync(names) && readFileSync(names, "utf8").split("\n").includes(table);
+  } catch {
+    // Not for us to read: asking says why.
+    return true;
+  }
 }
 
 export function restoreCommand(tool: IptablesTool): readonly [program: string, ...args: string[]] {

@@ -74,7 +74,7 @@ export interface Plumbing {
   ensureInterface(): Promise<readonly Change[]>;
   /** Puts missing rules in, takes duplicates out, adopts leftovers. All or nothing per backend. Never rejects. */
   ensureRules(): Promise<readonly Change[]>;
-  /** Other endpoints; in force with the next `ensureRules`. */
+  /** Other endpoints; in force with the next `ensureRules`. Throws PlumbingError when one is no address. */
   setFallback(fallback: readonly string[]): void;
   /** Lets queries of the node's own processes in for another `LEASE_MS`. Quick and synchronous; failures are told by the next `ensureRules`. */
   refreshLease(): void;
