@@ -118,8 +118,10 @@ function failureOf(program: string, stderr: string): PlumbingFailure {
   if (/lock file/.test(stderr)) {
     return new PlumbingFailure("iptables_lock", `${name}: ${line.trim()}. Mount /run/xtables.lock of the node`);
   }
-  if (/you must be root|Permission denied|Operation not permitted/.test(stderr)) {
-    return new PlumbingFailure("iptables", `${name}: not permitted: it needs the capability NET_ADMIN`);
+  if (/you must be root|unable to initialize|Permission denied|Operation not permitted/.test(stderr)) {
+    // The older of the two speaks to the kernel through a raw socket.
+    const capabilities = name.includes("-legacy") ? "capabilities NET_ADMIN and NET_RAW" : "capability NET_ADMIN";
+    return new PlumbingFailure("iptables", `${name}: not permitted: it needs the ${capabilities}`);
   }
   return new PlumbingFailure("iptables", `${name}: ${line.trim()}`);
 }

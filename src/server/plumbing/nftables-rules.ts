@@ -19,7 +19,7 @@ import {
 import { PlumbingFailure } from "./plumbing-error.ts";
 import { LEASE_MS } from "./plumbing.ts";
 import { type RuleBackend, managedAddresses } from "./rule-backend.ts";
-import type { PlannedChange, Step, StepGroup } from "./step.ts";
+import { type PlannedChange, type Step, type StepGroup, refusedStep } from "./step.ts";
 import { FAMILIES, type FamilyWanted } from "./wanted.ts";
 
 export interface NftablesRulesOptions {
@@ -105,7 +105,12 @@ export class NftablesRules implements RuleBackend {
   /** What skips conntrack whether anybody listens or not is what makes a killed node-cache a hole. */
   async #leftovers(wanted: readonly FamilyWanted[]): Promise<StepGroup[]> {
     const hiding = this.#rulesOf(wanted, (each) => managedAddresses([each])).filter((rule) => rule.table === "raw");
-    return await iptablesSteps(this.#options.iptables, { wanted: [], managed: hiding });
+    try {
+      return await iptablesSteps(this.#options.iptables, { wanted: [], managed: hiding });
+    } catch (error) {
+      // Ours do not depend on it: it is told, and they are set up.
+      return [[refusedStep("rules of a node-cache that was killed", error)]];
+    }
   }
 
   /** @returns one step, or none when every table is as wanted; tables of other families are removed */

@@ -130,7 +130,9 @@ export class NodePlumbing implements Plumbing {
       const failures: Change[] = [];
       for (const part of parts) {
         try {
-          steps.push(...(await part()).flat());
+          const planned = (await part()).flat();
+          steps.push(...planned.filter((step) => step.refusal === undefined));
+          failures.push(...planned.flatMap((step) => step.refusal ?? []));
         } catch (error) {
           failures.push(failedChange("its state cannot be read", error));
         }
