@@ -29,6 +29,7 @@ export const SERVER_ROOMS: readonly string[] = [
   "records",
   "cache",
   "corefile",
+  "clients",
   "metrics",
   "web",
 ];

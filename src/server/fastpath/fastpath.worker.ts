@@ -12,6 +12,7 @@ import { EpollWaiter } from "../../linux/epoll.ts";
 import { drainEventFd, signalEventFd } from "../../linux/event-fd.ts";
 import { openRegion, type RegionHandle } from "../../linux/shared-region.ts";
 import { AnswerReader } from "../cache/answer-reader.ts";
+import { AskWriter } from "../clients/ask-ring.ts";
 import {
   addTo,
   FastpathCounters,
@@ -58,6 +59,7 @@ const fastPath = new FastPath({
   counters,
   thread: start.thread,
   relay,
+  asks: new AskWriter(openRegion(start.asks).buffer),
 });
 const waiter = new EpollWaiter({ fd: start.epollFd });
 const listeners = new Map<number, ServedListener>();
