@@ -114,12 +114,12 @@ describe("who asked", () => {
     ]);
     assert.deepEqual(
       report(ledger)
-        .namespaces.map(({ namespace, pod, queries }) => [namespace, pod, queries])
+        .namespaces.map(({ namespace, queries, names }) => [namespace, queries, names[0]?.queries])
         .toSorted(),
       [
-        ["", "", 1],
-        ["db", "", 1],
-        ["shop", "", 2],
+        ["", 1, 1],
+        ["db", 1, 1],
+        ["shop", 2, 2],
       ],
     );
   });

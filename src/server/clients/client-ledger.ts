@@ -3,8 +3,8 @@
  */
 import { formatAddressBytes } from "../../base/address.ts";
 import { RCODE_NXDOMAIN } from "../../dns/types.ts";
-import { AskerStats, type Identity, NameStats } from "./client-stats.ts";
-import { SearchWalk } from "./search-walk.ts";
+import { AskerStats, ClientStats, type Identity, type NameStats, newName } from "./client-stats.ts";
+import { SearchWalk, type WastedQuery } from "./search-walk.ts";
 import { SpaceSaving } from "./space-saving.ts";
 import type { WhoIs } from "./who-is.ts";
 
@@ -18,8 +18,6 @@ export interface LedgerSizes {
 export const LEDGER_SIZES: LedgerSizes = { clients: 1024, names: 1024, namesPerClient: 16 };
 
 const NAMESPACES = 256;
-/** Names that are kept of a namespace, for each that is kept of a client. */
-const NAMESPACE_NAMES = 4;
 /** Addresses whose owner is remembered. */
 const IDENTITIES_MAX = 4096;
 
@@ -39,7 +37,7 @@ export interface Asked {
 }
 
 export class ClientLedger {
-  readonly clients: SpaceSaving<AskerStats>;
+  readonly clients: SpaceSaving<ClientStats>;
   readonly namespaces: SpaceSaving<AskerStats>;
   readonly names: SpaceSaving<NameStats>;
   /** Monotonic milliseconds at which counting began. */
@@ -49,9 +47,9 @@ export class ClientLedger {
   #version: number;
 
   constructor(sizes: LedgerSizes, nowMs: number, whoIs?: WhoIs) {
-    this.clients = new SpaceSaving(sizes.clients, () => new AskerStats(sizes.namesPerClient));
-    this.namespaces = new SpaceSaving(NAMESPACES, () => new AskerStats(sizes.namesPerClient * NAMESPACE_NAMES));
-    this.names = new SpaceSaving(sizes.names, () => new NameStats());
+    this.clients = new SpaceSaving(sizes.clients, (before) => before?.renew() ?? new ClientStats(sizes.namesPerClient));
+    this.namespaces = new SpaceSaving(NAMESPACES, (before) => before?.renew() ?? new AskerStats());
+    this.names = new SpaceSaving(sizes.names, newName);
     this.sinceMs = nowMs;
     this.#whoIs = whoIs;
     this.#identities = new Map();
@@ -60,27 +58,24 @@ export class ClientLedger {
 
   /** Queries of one client must come in the order in which they were received, or walks along search lists are missed. */
   add(asked: Asked): void {
-    const { name, weight, atMs } = asked;
+    const { name, weight, atMs, seconds } = asked;
     const denied = asked.rcode === RCODE_NXDOMAIN;
     const identity = this.#identityOf(asked.address);
     const client = this.clients.add(identity.key, weight).value;
     client.identity = identity;
     const namespace = this.namespaces.add(identity.namespace, weight).value;
-    count(client, asked, denied);
-    count(namespace, asked, denied);
+    client.count(weight, atMs, denied, seconds);
+    namespace.count(weight, atMs, denied, seconds);
     if (name === "") return;
-    countName(this.names, name, weight, atMs, denied);
-    countName(client.names, name, weight, atMs, denied);
-    countName(namespace.names, name, weight, atMs, denied);
+    this.names.add(name, weight).value.count(weight, atMs, denied);
+    client.names.add(name, weight).value.count(weight, atMs, denied);
     if (client.walk === undefined && !denied) return;
     client.walk ??= new SearchWalk();
     for (const wasted of client.walk.ask(name, denied, atMs, weight)) {
       client.searchWaste += wasted.weight;
       namespace.searchWaste += wasted.weight;
-      for (const names of [this.names, client.names, namespace.names]) {
-        const stats = names.get(wasted.name)?.value;
-        if (stats !== undefined) stats.searchWaste += wasted.weight;
-      }
+      addWaste(this.names, wasted);
+      addWaste(client.names, wasted);
     }
   }
 
@@ -104,22 +99,9 @@ export class ClientLedger {
   }
 }
 
-function count(stats: AskerStats, asked: Asked, denied: boolean): void {
-  stats.rate.add(asked.weight, asked.atMs);
-  if (denied) stats.nxdomain += asked.weight;
-  if (asked.seconds >= 0) stats.latency.observe(asked.seconds);
-}
-
-function countName(
-  names: SpaceSaving<NameStats>,
-  name: string,
-  weight: number,
-  atMs: number,
-  denied: boolean,
-): void {
-  const { value } = names.add(name, weight);
-  value.rate.add(weight, atMs);
-  if (denied) value.nxdomain += weight;
+function addWaste(names: SpaceSaving<NameStats>, { name, weight }: WastedQuery): void {
+  const stats = names.get(name)?.value;
+  if (stats !== undefined) stats.searchWaste += weight;
 }
 
 function addressText(address: string): string {

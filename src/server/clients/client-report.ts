@@ -2,7 +2,7 @@
 import { nameToText } from "../../dns/name-text.ts";
 import { BUCKETS } from "../metrics/buckets.ts";
 import type { ClientLedger } from "./client-ledger.ts";
-import type { AskerStats, NameStats } from "./client-stats.ts";
+import type { AskerStats, ClientStats, NameStats } from "./client-stats.ts";
 import type { Tracked } from "./space-saving.ts";
 
 /** What a list is ordered by; highest first. */
@@ -21,11 +21,8 @@ export interface NameRow {
 }
 
 export interface AskerRow {
+  /** "" when nobody knows it. */
   readonly namespace: string;
-  /** "" when nobody knows; "node" for the node's own addresses. */
-  readonly pod: string;
-  /** "" of a namespace. */
-  readonly address: string;
   readonly queries: number;
   readonly uncertain: number;
   readonly perSecond: number;
@@ -35,7 +32,15 @@ export interface AskerRow {
   readonly misses: number;
   readonly missSeconds: number;
   readonly missBuckets: readonly number[];
+  /** Its busiest names, as far as they are kept. */
   readonly names: readonly NameRow[];
+}
+
+export interface ClientRow extends AskerRow {
+  /** "" when nobody knows; "node" for the node's own addresses. */
+  readonly pod: string;
+  /** One that it asked from. */
+  readonly address: string;
 }
 
 export interface ReportWish {
@@ -53,22 +58,27 @@ export interface ReportWish {
 export interface ClientReport {
   /** How long has been counted. */
   readonly seconds: number;
-  /** Keys that are kept and the bound. */
+  /** Keys that are kept, and the bound. */
   readonly clientsKept: number;
   readonly clientsLimit: number;
   readonly namesKept: number;
   readonly namesLimit: number;
   readonly latencyBounds: readonly number[];
-  readonly clients: readonly AskerRow[];
+  readonly clients: readonly ClientRow[];
   readonly namespaces: readonly AskerRow[];
   readonly names: readonly NameRow[];
 }
 
+interface Moment {
+  readonly nowMs: number;
+  readonly sinceMs: number;
+}
+
 export function reportClients(ledger: ClientLedger, nowMs: number, wish: ReportWish): ClientReport {
   const { clients, namespaces, names, sinceMs } = ledger;
-  const asker = (entry: Tracked<AskerStats>): AskerRow => askerRow(entry, nowMs, sinceMs, wish.namesEach);
-  const askerFits = ({ key, value }: Tracked<AskerStats>): boolean =>
-    `${key} ${value.identity?.address ?? ""}`.toLowerCase().includes(wish.clientFilter);
+  const moment = { nowMs, sinceMs };
+  const clientFits = ({ key, value }: Tracked<ClientStats>): boolean =>
+    wish.clientFilter === "" || `${key} ${value.identity.address}`.toLowerCase().includes(wish.clientFilter);
   const nameFits = ({ key }: Tracked<NameStats>): boolean =>
     wish.nameFilter === "" || textOf(key).includes(wish.nameFilter);
   return {
@@ -78,10 +88,17 @@ export function reportClients(ledger: ClientLedger, nowMs: number, wish: ReportW
     namesKept: names.size,
     namesLimit: names.capacity,
     latencyBounds: BUCKETS.slimSeconds,
-    clients: best(clients.entries(), wish.clientOrder, nowMs, sinceMs, wish.limit, askerFits).map(asker),
-    namespaces: best(namespaces.entries(), wish.clientOrder, nowMs, sinceMs, wish.limit).map(asker),
-    names: best(names.entries(), wish.nameOrder, nowMs, sinceMs, wish.limit, nameFits).map((entry) =>
-      nameRow(entry, nowMs, sinceMs),
+    clients: best(clients.entries().filter(clientFits), wish.clientOrder, moment, wish.limit).map((entry) => ({
+      ...askerRow(entry, moment, wish.namesEach, entry.value.identity.namespace, [entry.value]),
+      pod: entry.value.identity.pod,
+      address: entry.value.identity.address,
+    })),
+    namespaces: best(namespaces.entries(), wish.clientOrder, moment, wish.limit).map((entry) => {
+      const own = clients.entries().flatMap(({ value }) => (value.identity.namespace === entry.key ? [value] : []));
+      return askerRow(entry, moment, wish.namesEach, entry.key, own);
+    }),
+    names: best(names.entries().filter(nameFits), wish.nameOrder, moment, wish.limit).map((entry) =>
+      nameRow(entry, moment),
     ),
   };
 }
@@ -89,14 +106,11 @@ export function reportClients(ledger: ClientLedger, nowMs: number, wish: ReportW
 function best<T extends AskerStats | NameStats>(
   entries: readonly Tracked<T>[],
   order: Order,
-  nowMs: number,
-  sinceMs: number,
+  moment: Moment,
   limit: number,
-  fits: (entry: Tracked<T>) => boolean = () => true,
 ): Tracked<T>[] {
   return entries
-    .filter(fits)
-    .map((entry) => ({ entry, by: weightOf(entry, order, nowMs, sinceMs) }))
+    .map((entry) => ({ entry, by: weightOf(entry, order, moment) }))
     .toSorted((a, b) => b.by - a.by || b.entry.count - a.entry.count)
     .slice(0, limit)
     .map(({ entry }) => entry);
@@ -105,12 +119,11 @@ function best<T extends AskerStats | NameStats>(
 function weightOf(
   { count, value }: Tracked<AskerStats | NameStats>,
   order: Order,
-  nowMs: number,
-  sinceMs: number,
+  { nowMs, sinceMs }: Moment,
 ): number {
   switch (order) {
     case "rate":
-      return value.rate.perSecond(nowMs, sinceMs);
+      return value.perSecond(nowMs, sinceMs);
     case "queries":
       return count;
     case "nxdomain":
@@ -122,34 +135,72 @@ function weightOf(
   }
 }
 
-function askerRow(entry: Tracked<AskerStats>, nowMs: number, sinceMs: number, namesEach: number): AskerRow {
-  const { key, count, error, value } = entry;
-  const { identity, latency } = value;
+/** @param clients whose names are its names */
+function askerRow(
+  { count, error, value }: Tracked<AskerStats>,
+  moment: Moment,
+  namesEach: number,
+  namespace: string,
+  clients: readonly ClientStats[],
+): AskerRow {
   return {
-    // Without an identity it is a namespace.
-    namespace: identity === undefined ? key : identity.namespace,
-    pod: identity?.pod ?? "",
-    address: identity?.address ?? "",
+    namespace,
     queries: count,
     uncertain: error,
-    perSecond: value.rate.perSecond(nowMs, sinceMs),
+    perSecond: value.perSecond(moment.nowMs, moment.sinceMs),
     nxdomain: value.nxdomain,
     searchWaste: value.searchWaste,
     misses: missesOf(value),
-    missSeconds: latency.sum,
-    missBuckets: [...latency.counts],
-    names: best(value.names.entries(), "rate", nowMs, sinceMs, namesEach).map((name) => nameRow(name, nowMs, sinceMs)),
+    missSeconds: value.latency.sum,
+    missBuckets: [...value.latency.counts],
+    names: namesEach === 0 ? [] : namesOf(clients, moment, namesEach),
   };
 }
 
-function nameRow({ key, count, error, value }: Tracked<NameStats>, nowMs: number, sinceMs: number): NameRow {
+/** Busiest names of some clients together. */
+function namesOf(clients: readonly ClientStats[], moment: Moment, limit: number): NameRow[] {
+  const [first, ...others] = clients;
+  if (first !== undefined && others.length === 0) {
+    return best(first.names.entries(), "rate", moment, limit).map((entry) => nameRow(entry, moment));
+  }
+  const sums = new Map<string, Omit<NameRow, "name">>();
+  for (const { names } of clients) {
+    for (const entry of names.entries()) {
+      const one = numbersOf(entry, moment);
+      const sum = sums.get(entry.key);
+      sums.set(entry.key, sum === undefined ? one : added(sum, one));
+    }
+  }
+  return [...sums]
+    .toSorted(([, a], [, b]) => b.perSecond - a.perSecond || b.queries - a.queries)
+    .slice(0, limit)
+    .map(([key, numbers]) => ({ name: textOf(key), ...numbers }));
+}
+
+function nameRow(entry: Tracked<NameStats>, moment: Moment): NameRow {
+  return { name: textOf(entry.key), ...numbersOf(entry, moment) };
+}
+
+function numbersOf(
+  { count, error, value }: Tracked<NameStats>,
+  { nowMs, sinceMs }: Moment,
+): Omit<NameRow, "name"> {
   return {
-    name: textOf(key),
     queries: count,
     uncertain: error,
-    perSecond: value.rate.perSecond(nowMs, sinceMs),
+    perSecond: value.perSecond(nowMs, sinceMs),
     nxdomain: value.nxdomain,
     searchWaste: value.searchWaste,
+  };
+}
+
+function added(a: Omit<NameRow, "name">, b: Omit<NameRow, "name">): Omit<NameRow, "name"> {
+  return {
+    queries: a.queries + b.queries,
+    uncertain: a.uncertain + b.uncertain,
+    perSecond: a.perSecond + b.perSecond,
+    nxdomain: a.nxdomain + b.nxdomain,
+    searchWaste: a.searchWaste + b.searchWaste,
   };
 }
 

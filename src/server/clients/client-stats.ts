@@ -6,18 +6,26 @@ import { SpaceSaving } from "./space-saving.ts";
 
 /** Rates are over about this time: an event weighs e times less after it. */
 export const RATE_MS = 5000;
+/** Events of this time are taken for one moment. */
+const MOMENT_MS = 50;
 
-/** Events per second of late: an exponentially weighted average. */
-export class Rate {
+/** How often of late: an exponentially weighted average. */
+class Recent {
   #weight = 0;
   #atMs = 0;
 
-  add(weight: number, nowMs: number): void {
-    if (nowMs > this.#atMs) {
-      this.#weight *= Math.exp((this.#atMs - nowMs) / RATE_MS);
+  protected note(weight: number, nowMs: number): void {
+    const passedMs = nowMs - this.#atMs;
+    if (passedMs > MOMENT_MS) {
+      this.#weight *= Math.exp(-passedMs / RATE_MS);
       this.#atMs = nowMs;
     }
     this.#weight += weight;
+  }
+
+  protected forget(): void {
+    this.#weight = 0;
+    this.#atMs = 0;
   }
 
   /** @param sinceMs when counting began: a short time is not taken for a quiet one */
@@ -28,10 +36,22 @@ export class Rate {
   }
 }
 
-export class NameStats {
-  readonly rate: Rate = new Rate();
+export class NameStats extends Recent {
   nxdomain = 0;
   searchWaste = 0;
+
+  count(weight: number, atMs: number, denied: boolean): void {
+    this.note(weight, atMs);
+    if (denied) this.nxdomain += weight;
+  }
+
+  /** Nothing has been counted: it is for another name now. */
+  renew(): this {
+    this.forget();
+    this.nxdomain = 0;
+    this.searchWaste = 0;
+    return this;
+  }
 }
 
 /** Who a client is; the address is one of those that it asked from. */
@@ -43,21 +63,54 @@ export interface Identity {
   readonly address: string;
 }
 
-export class AskerStats {
-  readonly rate: Rate = new Rate();
+/** Of a client or of a namespace. */
+export class AskerStats extends Recent {
   nxdomain = 0;
   searchWaste = 0;
   /** Of queries that the cache did not answer, in seconds. */
   readonly latency: HistogramSeries = new HistogramSeries(BUCKETS.slimSeconds);
+
+  /** @param seconds below 0: the cache answered */
+  count(weight: number, atMs: number, denied: boolean, seconds: number): void {
+    this.note(weight, atMs);
+    if (denied) this.nxdomain += weight;
+    if (seconds >= 0) this.latency.observe(seconds);
+  }
+
+  renew(): this {
+    this.forget();
+    this.nxdomain = 0;
+    this.searchWaste = 0;
+    this.latency.counts.fill(0);
+    this.latency.sum = 0;
+    return this;
+  }
+}
+
+export class ClientStats extends AskerStats {
   readonly names: SpaceSaving<NameStats>;
-  /** Of a client; undefined before its first NXDOMAIN, and of a namespace. */
+  /** Undefined before its first NXDOMAIN. */
   walk: SearchWalk | undefined;
-  identity: Identity | undefined;
+  identity: Identity;
 
   /** @param names that are kept of it */
   constructor(names: number) {
-    this.names = new SpaceSaving(names, () => new NameStats());
+    super();
+    this.names = new SpaceSaving(names, newName);
     this.walk = undefined;
-    this.identity = undefined;
+    this.identity = NOBODY;
   }
+
+  override renew(): this {
+    this.names.clear();
+    this.walk = undefined;
+    this.identity = NOBODY;
+    return super.renew();
+  }
+}
+
+const NOBODY: Identity = { key: "", namespace: "", pod: "", address: "" };
+
+export function newName(before: NameStats | undefined): NameStats {
+  return before?.renew() ?? new NameStats();
 }

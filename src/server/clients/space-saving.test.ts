@@ -96,6 +96,14 @@ describe("the space-saving sketch", () => {
     );
   });
 
+  it("forgets all when it is told to", () => {
+    const sketch = new SpaceSaving(2, () => null);
+    for (const key of ["a", "b", "c"]) sketch.add(key, 3);
+    sketch.clear();
+    assert.deepEqual([sketch.size, sketch.total, sketch.get("c")], [0, 0, undefined]);
+    assert.equal(sketch.add("c", 1).count, 1);
+  });
+
   it("makes the value anew when a key comes back", () => {
     const sketch = new SpaceSaving(1, () => ({ seen: 0 }));
     sketch.add("a", 1).value.seen = 5;

@@ -12,25 +12,29 @@
  * As long as no more than k keys have come, all is exact. Pure: no clock, no I/O.
  */
 
+/** Valid until the next `add`: an entry that goes leaves its object to the one that comes. */
 export interface Tracked<T> {
   readonly key: string;
   /** Never below the truth. */
   readonly count: number;
   /** By how much `count` may be above it: what had been counted of others when the key came. */
   readonly error: number;
-  /** The caller's; made anew each time that the key comes in. */
+  /** The caller's; anew each time that the key comes in. */
   readonly value: T;
 }
 
 interface Slot<T> extends Tracked<T> {
+  key: string;
   count: number;
+  error: number;
+  value: T;
   /** Place in the heap. */
   at: number;
 }
 
 export class SpaceSaving<T> {
   readonly capacity: number;
-  readonly #make: () => T;
+  readonly #make: (before: T | undefined) => T;
   readonly #slots: Map<string, Slot<T>>;
   /** Smallest count first; children of i are 2i + 1 and 2i + 2. */
   readonly #heap: Slot<T>[];
@@ -38,9 +42,9 @@ export class SpaceSaving<T> {
 
   /**
    * @param capacity keys that are kept, 1 or more
-   * @param make gives a key that comes in its value
+   * @param make gives a key that comes in its value; `before` is that of the key that goes, which may be used again
    */
-  constructor(capacity: number, make: () => T) {
+  constructor(capacity: number, make: (before: T | undefined) => T) {
     this.capacity = capacity;
     this.#make = make;
     this.#slots = new Map();
@@ -67,17 +71,19 @@ export class SpaceSaving<T> {
       return known;
     }
     if (this.#heap.length < this.capacity) {
-      const slot: Slot<T> = { key, count: weight, error: 0, value: this.#make(), at: this.#heap.length };
+      const slot: Slot<T> = { key, count: weight, error: 0, value: this.#make(undefined), at: this.#heap.length };
       this.#heap.push(slot);
       this.#slots.set(key, slot);
       this.#rise(slot);
       return slot;
     }
-    const least = this.#heap[0];
-    if (least === undefined) throw new Error("a sketch has room for one key at least");
-    this.#slots.delete(least.key);
-    const slot: Slot<T> = { key, count: least.count + weight, error: least.count, value: this.#make(), at: 0 };
-    this.#heap[0] = slot;
+    const slot = this.#heap[0];
+    if (slot === undefined) throw new Error("a sketch has room for one key at least");
+    this.#slots.delete(slot.key);
+    slot.key = key;
+    slot.error = slot.count;
+    slot.count += weight;
+    slot.value = this.#make(slot.value);
     this.#slots.set(key, slot);
     this.#sink(slot);
     return slot;
@@ -95,6 +101,13 @@ export class SpaceSaving<T> {
   /** The entries with the highest counts, highest first. */
   top(limit: number): Tracked<T>[] {
     return this.#heap.toSorted((a, b) => b.count - a.count).slice(0, limit);
+  }
+
+  /** Forgets all. */
+  clear(): void {
+    this.#slots.clear();
+    this.#heap.length = 0;
+    this.#total = 0;
   }
 
   #rise(slot: Slot<T>): void {
@@ -119,6 +132,8 @@ export class SpaceSaving<T> {
   #swap(a: Slot<T>, b: Slot<T>): void {
     this.#heap[a.at] = b;
     this.#heap[b.at] = a;
-    [a.at, b.at] = [b.at, a.at];
+    const { at } = a;
+    a.at = b.at;
+    b.at = at;
   }
 }
