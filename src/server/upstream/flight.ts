@@ -185,7 +185,7 @@ export class Flight extends WheelEntry implements AttemptOwner {
       oldest !== undefined && nowMs >= oldest.sentAtMs + timing.readTimeoutMs;
       oldest = this.#open[0]
     ) {
-      this.#open.shift();
+      this.#forget(oldest);
       oldest.place?.doubt(oldest);
       oldest.cancel();
       this.#noteFailure(oldest, "timeout", nowMs);
