@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { describeError, NodensError, UsageError } from "../base/errors.ts";
 import { serveCommand } from "./serve.ts";
+import { topCommand } from "./top.ts";
 import { packageVersion } from "./version.ts";
 
 /** @param argv words after `nodens` */
@@ -14,6 +15,11 @@ export async function main(argv: string[]): Promise<number> {
   let exitCode = 0;
   program.addCommand(
     serveCommand((code) => {
+      exitCode = code;
+    }),
+  );
+  program.addCommand(
+    topCommand((code) => {
       exitCode = code;
     }),
   );
