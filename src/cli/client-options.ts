@@ -18,7 +18,11 @@ export interface ClientFlags {
 
 export function addClientOptions(command: Command): Command {
   return command
-    .option("--admin <place>", "admin API: unix:PATH, a loopback ADDR:PORT, or none (default: a socket in /run/nodens)", adminPlace)
+    .option(
+      "--admin <place>",
+      "admin API: unix:PATH, a loopback ADDR:PORT, or none (default: a socket in /run/nodens)",
+      adminPlace,
+    )
     .addOption(
       new Option("--count-clients <when>", "count queries by client: while somebody looks, always, or as metrics too")
         .choices(COUNTING)
@@ -65,12 +69,14 @@ async function podSource(from: string): Promise<ClusterSource> {
 function adminPlace(text: string): AdminAddress | "none" {
   if (text === "none") return text;
   const address = readAdminAddress(text);
-  if (typeof address === "string") throw new InvalidArgumentError(`It must be unix:PATH, a loopback ADDR:PORT, or none; ${address}.`);
+  if (typeof address === "string")
+    throw new InvalidArgumentError(`It must be unix:PATH, a loopback ADDR:PORT, or none; ${address}.`);
   return address;
 }
 
 function kept(text: string): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value < 1 || value > 65_536) throw new InvalidArgumentError("It must be a number from 1 to 65536.");
+  if (!/^\d+$/.test(text) || value < 1 || value > 65_536)
+    throw new InvalidArgumentError("It must be a number from 1 to 65536.");
   return value;
 }

@@ -20,7 +20,11 @@ const EXIT_UNREACHABLE = 3;
 export function topCommand(exit: (code: number) => void): Command {
   return new Command("top")
     .description("Show who asks a running instance for what, and how it answers")
-    .option("--admin <place>", "where its admin API is: unix:PATH or ADDR:PORT (default: where `serve` puts it)", adminPlace)
+    .option(
+      "--admin <place>",
+      "where its admin API is: unix:PATH or ADDR:PORT (default: where `serve` puts it)",
+      adminPlace,
+    )
     .option("-i, --interval <seconds>", "time between two looks", interval, 1)
     .option("--once", "one look as text, then the end")
     .option("--json", "snapshots as JSON, one a line")
@@ -107,18 +111,21 @@ function isUtf8(): boolean {
 
 function adminPlace(text: string): AdminAddress {
   const address = readAdminAddress(text);
-  if (typeof address === "string") throw new InvalidArgumentError(`It must be unix:PATH or a loopback ADDR:PORT; ${address}.`);
+  if (typeof address === "string")
+    throw new InvalidArgumentError(`It must be unix:PATH or a loopback ADDR:PORT; ${address}.`);
   return address;
 }
 
 function interval(text: string): number {
   const value = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || value < 0.2 || value > 3600) throw new InvalidArgumentError("It must be a number of seconds from 0.2 to 3600.");
+  if (!/^\d+(\.\d+)?$/.test(text) || value < 0.2 || value > 3600)
+    throw new InvalidArgumentError("It must be a number of seconds from 0.2 to 3600.");
   return value;
 }
 
 function rows(text: string): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value < 1 || value > 1000) throw new InvalidArgumentError("It must be a number from 1 to 1000.");
+  if (!/^\d+$/.test(text) || value < 1 || value > 1000)
+    throw new InvalidArgumentError("It must be a number from 1 to 1000.");
   return value;
 }

@@ -108,7 +108,12 @@ function get(address: AdminAddress, path: string): Promise<string> {
       response.once("end", () => {
         const body = Buffer.concat(chunks).toString();
         if (response.statusCode === 200) resolve(body);
-        else reject(new AdminClientError(`${formatAdminAddress(address)} answers ${response.statusCode ?? 0}: ${body.trim().slice(0, 200)}`));
+        else
+          reject(
+            new AdminClientError(
+              `${formatAdminAddress(address)} answers ${response.statusCode ?? 0}: ${body.trim().slice(0, 200)}`,
+            ),
+          );
       });
       response.once("error", reject);
     });

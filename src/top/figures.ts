@@ -31,7 +31,12 @@ export interface Figures {
   readonly upstreams: readonly UpstreamFigures[];
   /** Per second; undefined where connections are not tracked. */
   readonly conntrack:
-    | { readonly insertFailed: number; readonly drop: number; readonly earlyDrop: number; readonly clashResolve: number }
+    | {
+        readonly insertFailed: number;
+        readonly drop: number;
+        readonly earlyDrop: number;
+        readonly clashResolve: number;
+      }
     | undefined;
 }
 
@@ -56,8 +61,14 @@ export function figuresOf(before: AdminSnapshot | undefined, now: AdminSnapshot)
     seconds,
     queriesPerSecond: queries / seconds,
     hitRatio: share(hits, hits + delta(({ totals }) => totals.cacheMisses)),
-    nxdomainShare: share(delta(({ totals }) => totals.rcodes[RCODE_NXDOMAIN] ?? 0), queries),
-    servfailShare: share(delta(({ totals }) => totals.rcodes[RCODE_SERVFAIL] ?? 0), queries),
+    nxdomainShare: share(
+      delta(({ totals }) => totals.rcodes[RCODE_NXDOMAIN] ?? 0),
+      queries,
+    ),
+    servfailShare: share(
+      delta(({ totals }) => totals.rcodes[RCODE_SERVFAIL] ?? 0),
+      queries,
+    ),
     wasteShare: share(wasted, counted),
     droppedPerSecond: delta(({ totals }) => totals.dropped) / seconds,
     refusedPerSecond: delta(({ totals }) => totals.refused) / seconds,

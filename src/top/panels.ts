@@ -43,7 +43,9 @@ export function headLines(figures: Figures): Line[] {
       ...(conntrack === null || rates === undefined
         ? [span("-", "dim")]
         : [
-            span(`${number(conntrack.entries)}${conntrack.limit > 0 ? ` of ${number(conntrack.limit)}` : ""}, insert_failed `),
+            span(
+              `${number(conntrack.entries)}${conntrack.limit > 0 ? ` of ${number(conntrack.limit)}` : ""}, insert_failed `,
+            ),
             alarm(`${number(rates.insertFailed)}/s`, rates.insertFailed),
             span(", drop "),
             alarm(`${number(rates.drop + rates.earlyDrop)}/s`, rates.drop + rates.earlyDrop),
@@ -122,7 +124,8 @@ export function countingNote({ clients }: AdminSnapshot): string {
   if (clients === null) return "this instance counts no clients (--count-clients)";
   const parts = [`counting for ${duration(clients.seconds)}`];
   if (clients.every > 1) parts.push(`1 query in ${clients.every} is looked at`);
-  if (clients.clientsKept === clients.clientsLimit) parts.push(`the ${number(clients.clientsLimit)} busiest clients are kept`);
+  if (clients.clientsKept === clients.clientsLimit)
+    parts.push(`the ${number(clients.clientsLimit)} busiest clients are kept`);
   if (clients.namesKept === clients.namesLimit) parts.push(`the ${number(clients.namesLimit)} busiest names are kept`);
   return parts.join(", ");
 }

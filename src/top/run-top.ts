@@ -2,7 +2,7 @@
 import type { ReadStream } from "node:tty";
 import { describeError } from "../base/errors.ts";
 import type { AdminSnapshot } from "../server/daemon/admin-snapshot.ts";
-import { AdminClient, AdminClientError, type SnapshotWish } from "./admin-client.ts";
+import { type AdminClient, AdminClientError, type SnapshotWish } from "./admin-client.ts";
 import { type Figures, figuresOf } from "./figures.ts";
 import { plainText } from "./plain.ts";
 import { screenOf } from "./screen.ts";
@@ -138,7 +138,7 @@ class TopScreen {
     } catch (error) {
       if (!(error instanceof AdminClientError)) throw error;
       // It may be on its way up again.
-      this.#trouble = `${describeError(error)} (asking again)`;
+      this.#trouble = `asking again: ${describeError(error)}`;
     }
   }
 
@@ -207,4 +207,3 @@ function sleep(ms: number, stopped: AbortSignal): Promise<void> {
     stopped.addEventListener("abort", done);
   });
 }
-

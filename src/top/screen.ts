@@ -81,7 +81,15 @@ export function screenOf(
     return { lines: lines.slice(0, rows), shown };
   }
   const clients = (): Line[] =>
-    listLines("clients", state, page, clientsTitle(state), ASKER_HEAD, "CLIENT", askers.map(askerLine));
+    listLines(
+      "clients",
+      state,
+      page,
+      clientsTitle(state),
+      ASKER_HEAD,
+      state.byNamespace ? "NAMESPACE" : "CLIENT",
+      askers.map(askerLine),
+    );
   const all = (): Line[] => listLines("names", state, page, namesTitle(state), NAME_HEAD, "NAME", names.map(nameLine));
   const lists =
     columns >= WIDE_COLUMNS

@@ -28,29 +28,30 @@ export function lineText(line: Line, width: number, styled: boolean): string {
   return styled ? out : out.trimEnd();
 }
 
-export function lineLength(line: Line): number {
+function lineLength(line: Line): number {
   return line.reduce((sum, { text }) => sum + text.length, 0);
 }
 
-/** Two columns of lines: the left one gets `width`. */
+/** Two columns of lines: the left one gets `width`, two of it left empty; `>` says that there was more. */
 export function beside(left: readonly Line[], right: readonly Line[], width: number): Line[] {
   return Array.from({ length: Math.max(left.length, right.length) }, (_, i) => {
     const a = left[i] ?? [];
     const b = right[i];
-    return b === undefined ? a : [...cut(a, width), ...b];
+    return b === undefined ? fitted(a, width - 2) : [...fitted(a, width - 2), span("  "), ...b];
   });
 }
 
 /** Cut or filled up to exactly `width`. */
-function cut(line: Line, width: number): Line {
-  let left = width;
+function fitted(line: Line, width: number): Line {
+  const over = lineLength(line) > width;
+  let left = over ? width - 1 : width;
   const spans: Span[] = [];
   for (const { text, style } of line) {
     const part = text.slice(0, left);
     left -= part.length;
     spans.push({ text: part, style });
   }
-  return [...spans, span(" ".repeat(left))];
+  return [...spans, over ? span(">", "dim") : span(" ".repeat(left))];
 }
 
 function printable(text: string): string {

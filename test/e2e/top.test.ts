@@ -61,7 +61,11 @@ describe("nodens top on a node of 1,000 pods", { skip: missing("linux", "namespa
     folder = mkdtempSync(join(tmpdir(), "nodens-top-"));
     writeFileSync(join(folder, "Corefile"), COREFILE);
     writeFileSync(join(folder, "pods.yaml"), podManifests(PODS, "worker-1"));
-    await run("unshare", ["--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", script(folder)], 90_000);
+    await run(
+      "unshare",
+      ["--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", script(folder)],
+      90_000,
+    );
     load = JSON.parse(readFileSync(join(folder, "load.json"), "utf8")) as LoadCounts;
     if (process.env["NODENS_SHOW"]) process.stderr.write(readFileSync(join(folder, "top.txt"), "utf8"));
     snapshot = JSON.parse(readFileSync(join(folder, "top.json"), "utf8")) as AdminSnapshot;
@@ -83,8 +87,18 @@ describe("nodens top on a node of 1,000 pods", { skip: missing("linux", "namespa
   it("names the true top ten of pods and of names", () => {
     const pods = best(podsSeen());
     const names = best(namesSeen());
-    assert.deepEqual(pods.map(([key]) => key).toSorted(), best(load.pods).map(([key]) => key).toSorted());
-    assert.deepEqual(names.map(([key]) => key).toSorted(), best(load.names).map(([key]) => key).toSorted());
+    assert.deepEqual(
+      pods.map(([key]) => key).toSorted(),
+      best(load.pods)
+        .map(([key]) => key)
+        .toSorted(),
+    );
+    assert.deepEqual(
+      names.map(([key]) => key).toSorted(),
+      best(load.names)
+        .map(([key]) => key)
+        .toSorted(),
+    );
     if (snapshot.clients?.every !== 1 || snapshot.clients.uncounted > 0) return;
     // All have been looked at: pods are counted exactly, names as far as there is room for them.
     assert.deepEqual(podsSeen(), load.pods);
@@ -104,12 +118,19 @@ describe("nodens top on a node of 1,000 pods", { skip: missing("linux", "namespa
     const list = (title: string): string[] =>
       (text.split(`${title} by queries\n`)[1] ?? "").split("\n\n", 1)[0]?.split("\n").slice(1) ?? [];
     const column = (line: string): string => line.trim().split(/\s+/).slice(-1)[0] ?? "";
-    assert.deepEqual(list("NAMES").map(column).toSorted(), best(load.names).map(([name]) => name).toSorted());
+    assert.deepEqual(
+      list("NAMES").map(column).toSorted(),
+      best(load.names)
+        .map(([name]) => name)
+        .toSorted(),
+    );
     assert.deepEqual(
       list("CLIENTS")
-        .map((line) => line.trim().split(/\s+/).at(-2))
+        .map((line) => line.trim().split(/\s+/).at(-2) ?? "")
         .toSorted(),
-      best(load.pods).map(([key]) => key).toSorted(),
+      best(load.pods)
+        .map(([key]) => key)
+        .toSorted(),
     );
     const filtered = readFileSync(join(folder, "filtered.txt"), "utf8");
     assert.match(filtered, / team-3\/worker-3 10\.244\.1\.4\n/);

@@ -26,7 +26,7 @@ const EXPONENT = 1.1;
 function zipf(count: number, total: number): number[] {
   const weights = Array.from({ length: count }, (_, i) => 1 / (i + 1) ** EXPONENT);
   const sum = weights.reduce((a, b) => a + b, 0);
-  return weights.map((weight) => Math.round((weight / sum) * total));
+  return weights.map((weight) => Math.ceil((weight / sum) * total));
 }
 
 /** The same order each time (Park and Miller's generator). */
@@ -46,7 +46,13 @@ async function main([server = "", podsText, namesText, queriesText, rateText]: s
   const askers = shuffled(zipf(podCount, queryCount).flatMap((times, pod) => Array<number>(times).fill(pod)));
   const asked = shuffled(zipf(nameCount, queryCount).flatMap((times, name) => Array<number>(times).fill(name)));
   const sockets = await Promise.all(Array.from({ length: podCount }, (_, pod) => open(podAddress(pod), server)));
-  const counts: LoadCounts & { sent: number; answered: number } = { pods: {}, names: {}, waste: {}, sent: 0, answered: 0 };
+  const counts: LoadCounts & { sent: number; answered: number } = {
+    pods: {},
+    names: {},
+    waste: {},
+    sent: 0,
+    answered: 0,
+  };
   for (const socket of sockets) socket.on("message", () => counts.answered++);
   const send = (pod: number, name: string, wasted: boolean): void => {
     const key = `${podNamespace(pod)}/${podName(pod)}`;
@@ -57,12 +63,10 @@ async function main([server = "", podsText, namesText, queriesText, rateText]: s
     counts.sent++;
   };
   const startedAt = performance.now();
-  const steps = Math.min(askers.length, asked.length);
-  for (let step = 0; step < steps; step++) {
+  for (const [step, pod] of askers.entries()) {
     // Never more at once than the receive buffers hold.
     while (counts.sent > ((performance.now() - startedAt) / 1000) * perSecond) await sleep(TICK_MS);
-    const pod = askers[step] ?? 0;
-    const name = `service-${asked[step]}.example.`;
+    const name = `service-${asked[step % asked.length]}.example.`;
     if (step % 20 === 0) {
       send(pod, `${name}${podNamespace(pod)}.svc.cluster.local.`, true);
       send(pod, `${name}svc.cluster.local.`, true);

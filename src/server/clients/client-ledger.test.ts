@@ -45,6 +45,10 @@ class Pods implements WhoIs {
   }
 }
 
+function byText(a: readonly unknown[], b: readonly unknown[]): number {
+  return a.join().localeCompare(b.join());
+}
+
 function report(ledger: ClientLedger, wish: Partial<ReportWish> = {}, nowMs = 1000): ClientReport {
   return reportClients(ledger, nowMs, { ...EVERYTHING, ...wish });
 }
@@ -106,8 +110,13 @@ describe("who asked", () => {
     ledger.add(asked("10.244.0.8", "a."));
     pods.set("10.244.0.7", "db", "pg-0");
     ledger.add(asked("10.244.0.7", "a."));
-    const rows = report(ledger).clients.map(({ namespace, pod, address, queries }) => [namespace, pod, address, queries]);
-    assert.deepEqual(rows.toSorted(), [
+    const rows = report(ledger).clients.map(({ namespace, pod, address, queries }) => [
+      namespace,
+      pod,
+      address,
+      queries,
+    ]);
+    assert.deepEqual(rows.toSorted(byText), [
       ["", "", "10.244.0.8", 1],
       ["db", "pg-0", "10.244.0.7", 1],
       ["shop", "web-1", "fd00::7", 2],
@@ -115,7 +124,7 @@ describe("who asked", () => {
     assert.deepEqual(
       report(ledger)
         .namespaces.map(({ namespace, queries, names }) => [namespace, queries, names[0]?.queries])
-        .toSorted(),
+        .toSorted(byText),
       [
         ["", 1, 1],
         ["db", 1, 1],
@@ -160,7 +169,9 @@ describe("who asked", () => {
     assert.equal(report(ledger, {}, 80_000).clients[0]?.address, "10.244.0.1");
     assert.equal(report(ledger, { clientOrder: "latency" }, 80_000).clients[0]?.address, "10.244.0.2");
     assert.deepEqual(
-      report(ledger, { clientFilter: "0.1", nameFilter: "new", limit: 1 }, 80_000).clients.map(({ address }) => address),
+      report(ledger, { clientFilter: "0.1", nameFilter: "new", limit: 1 }, 80_000).clients.map(
+        ({ address }) => address,
+      ),
       ["10.244.0.1"],
     );
     assert.deepEqual(

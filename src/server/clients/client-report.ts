@@ -116,11 +116,7 @@ function best<T extends AskerStats | NameStats>(
     .map(({ entry }) => entry);
 }
 
-function weightOf(
-  { count, value }: Tracked<AskerStats | NameStats>,
-  order: Order,
-  { nowMs, sinceMs }: Moment,
-): number {
+function weightOf({ count, value }: Tracked<AskerStats | NameStats>, order: Order, { nowMs, sinceMs }: Moment): number {
   switch (order) {
     case "rate":
       return value.perSecond(nowMs, sinceMs);
@@ -181,10 +177,7 @@ function nameRow(entry: Tracked<NameStats>, moment: Moment): NameRow {
   return { name: textOf(entry.key), ...numbersOf(entry, moment) };
 }
 
-function numbersOf(
-  { count, error, value }: Tracked<NameStats>,
-  { nowMs, sinceMs }: Moment,
-): Omit<NameRow, "name"> {
+function numbersOf({ count, error, value }: Tracked<NameStats>, { nowMs, sinceMs }: Moment): Omit<NameRow, "name"> {
   return {
     queries: count,
     uncertain: error,

@@ -76,7 +76,9 @@ describe("a shortened name", () => {
     fc.assert(
       fc.property(labels, labels, (a, b) => {
         const model = a.some(
-          (_, i) => i > 0 && a.some((__, j) => j > i - 1 && `${[...a.slice(0, i), ...a.slice(j + 1)].join(".")}` === b.join(".")),
+          (_, i) =>
+            i > 0 &&
+            a.some((__, j) => j > i - 1 && `${[...a.slice(0, i), ...a.slice(j + 1)].join(".")}` === b.join(".")),
         );
         assert.equal(isShortened(text(a), text(b)), model, `${a.join(".")} to ${b.join(".")}`);
       }),

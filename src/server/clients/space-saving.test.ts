@@ -8,7 +8,10 @@ type Stream = readonly (readonly [key: string, weight: number])[];
 /** Few keys, some of them far more often than others. */
 const streams: fc.Arbitrary<Stream> = fc.array(
   fc.tuple(
-    fc.oneof({ weight: 3, arbitrary: fc.constantFrom("a", "b") }, fc.nat(60).map((n) => `k${n}`)),
+    fc.oneof(
+      { weight: 3, arbitrary: fc.constantFrom("a", "b") },
+      fc.nat(60).map((n) => `k${n}`),
+    ),
     fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, fc.integer({ min: 1, max: 16 })),
   ),
   { maxLength: 400 },

@@ -54,7 +54,8 @@ export function upstreamRows(metrics: Metrics): UpstreamRow[] {
   for (const { labels, value } of metrics.gauge("nodens_upstream_attempts_in_flight").family().samples) {
     rowOf(labels["to"] ?? "").inFlight += value;
   }
-  for (const { labels, value, suffix } of metrics.histogram("coredns_proxy_request_duration_seconds").family().samples) {
+  for (const { labels, value, suffix } of metrics.histogram("coredns_proxy_request_duration_seconds").family()
+    .samples) {
     if (suffix === "_count") rowOf(labels["to"] ?? "").replies += value;
     else if (suffix === "_sum") rowOf(labels["to"] ?? "").seconds += value;
   }

@@ -153,7 +153,10 @@ describe("the admin API", () => {
     }
     const held = Array.from({ length: 12 }, () => getAdmin(address, path, {}, (text) => events(text).length >= 4));
     const statuses = (await Promise.all(held)).map(({ status }) => status);
-    assert.deepEqual([statuses.filter((one) => one === 200).length, statuses.filter((one) => one === 503).length], [8, 4]);
+    assert.deepEqual(
+      [statuses.filter((one) => one === 200).length, statuses.filter((one) => one === 503).length],
+      [8, 4],
+    );
   });
 
   it("survives a reload, and keeps what it has counted", async (t) => {
@@ -223,7 +226,10 @@ describe("the place of the admin API", () => {
     );
     const third = await serve(t, LOOPBACK, COREFILE, places("/proc/nodens/admin.sock"));
     assert.equal(third.server.admin, undefined);
-    assert.deepEqual(third.lines.filter((line) => line.includes("admin")), []);
+    assert.deepEqual(
+      third.lines.filter((line) => line.includes("admin")),
+      [],
+    );
   });
 
   it("on loopback is not for pages of other names", async (t) => {

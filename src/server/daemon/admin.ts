@@ -94,7 +94,9 @@ export class Admin {
         }
         if (needed) throw error;
         if (error.inUse) {
-          log.info(`another instance has ${formatAdminAddress(address)}: without an admin API (--admin gives it a place)`);
+          log.info(
+            `another instance has ${formatAdminAddress(address)}: without an admin API (--admin gives it a place)`,
+          );
           return;
         }
       }
@@ -114,7 +116,8 @@ export class Admin {
       listens: this.#parts
         .listens()
         .map(
-          ({ scheme, address, port }) => `${scheme === "dns" ? "" : `${scheme}://`}${formatSocketAddress(address, port)}`,
+          ({ scheme, address, port }) =>
+            `${scheme === "dns" ? "" : `${scheme}://`}${formatSocketAddress(address, port)}`,
         ),
       totals: metrics.totals(),
       inFlight: this.#parts.inFlight(),

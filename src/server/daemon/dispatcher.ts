@@ -195,14 +195,7 @@ export class Dispatcher {
     }
     const length = finishReply(query, answer, this.#out);
     const rcode = readU16(this.#out, FLAGS_AT) & RCODE_MASK;
-    countResponse(
-      rows.floats,
-      at,
-      over,
-      rcode,
-      this.#metrics.pluginIndex(answer.plugin),
-      length,
-    );
+    countResponse(rows.floats, at, over, rcode, this.#metrics.pluginIndex(answer.plugin), length);
     const seconds = (this.#clock.monotonicMs() - receivedAtMs) / 1000;
     countDuration(rows.floats, at, seconds);
     if (this.#asked?.on === true) {

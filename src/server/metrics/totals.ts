@@ -44,7 +44,11 @@ export interface Totals {
   /** Datagrams without a reply. */
   readonly dropped: number;
   /** From the query to its response, seconds: counts by bucket (+Inf last) and their sum. */
-  readonly latency: { readonly bounds: readonly number[]; readonly counts: readonly number[]; readonly seconds: number };
+  readonly latency: {
+    readonly bounds: readonly number[];
+    readonly counts: readonly number[];
+    readonly seconds: number;
+  };
 }
 
 /** @param rowCount rows that are given, the overflow row included */

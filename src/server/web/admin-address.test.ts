@@ -18,7 +18,18 @@ describe("an address of the admin API", () => {
     });
   }
 
-  for (const text of ["0.0.0.0:9254", ":9254", "[::]:9254", "10.0.0.1:9254", "127.0.0.1", "example:1", "unix:", "", "127.0.0.1:x", "[::ffff:10.0.0.1]:1"]) {
+  for (const text of [
+    "0.0.0.0:9254",
+    ":9254",
+    "[::]:9254",
+    "10.0.0.1:9254",
+    "127.0.0.1",
+    "example:1",
+    "unix:",
+    "",
+    "127.0.0.1:x",
+    "[::ffff:10.0.0.1]:1",
+  ]) {
     it(`is not ${text}`, () => assert.equal(typeof readAdminAddress(text), "string"));
   }
 

@@ -73,11 +73,7 @@ export class AdminListener {
     await closed;
   }
 
-  #take(
-    socket: Socket,
-    route: (path: string) => HttpHandler | undefined,
-    onDefect: (error: unknown) => void,
-  ): void {
+  #take(socket: Socket, route: (path: string) => HttpHandler | undefined, onDefect: (error: unknown) => void): void {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     if (this.#http === undefined) {
