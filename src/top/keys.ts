@@ -1,5 +1,7 @@
 /** From what a terminal sends to names of keys (xterm's sequences, which all others imitate). */
 
+const ESCAPE = "\u001B";
+
 const SEQUENCES: Readonly<Record<string, string>> = {
   "[A": "up",
   "[B": "down",
@@ -36,14 +38,14 @@ export function keysOf(input: string): string[] {
   const keys: string[] = [];
   let at = 0;
   while (at < input.length) {
-    const [whole, body = ""] = /^\u001B(\[[0-9;]*[A-Za-z~]|O[A-Za-z])/.exec(input.slice(at)) ?? [];
-    if (whole !== undefined) {
-      const key = SEQUENCES[body];
+    const character = input.charAt(at++);
+    const [sequence] = character === ESCAPE ? (/^(\[[0-9;]*[A-Za-z~]|O[A-Za-z])/.exec(input.slice(at)) ?? []) : [];
+    if (sequence !== undefined) {
+      const key = SEQUENCES[sequence];
       if (key !== undefined) keys.push(key);
-      at += whole.length;
+      at += sequence.length;
       continue;
     }
-    const character = input.charAt(at++);
     const control = CONTROLS[character];
     if (control !== undefined) keys.push(control);
     else if (character >= " ") keys.push(character);
