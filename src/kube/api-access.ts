@@ -2,15 +2,15 @@
  * How a process comes to the API server: where it is, whom to trust, who we are.
  *
  * `@kubernetes/client-node` reads kubeconfigs and makes credentials (tokens and their files, client certificates, exec
- * plugins, OpenID Connect). This is the only module that imports it, and only when a login is asked for: it is large.
+ * plugins, OpenID Connect). It is loaded when a login is asked for: it is large.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { Agent as HttpAgent, type OutgoingHttpHeaders } from "node:http";
 import { Agent as HttpsAgent, type RequestOptions } from "node:https";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
-import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import { describeError } from "../base/errors.ts";
+import type { KubeConfig } from "./kube-client.ts";
 import { KubeConfigError } from "./kube-errors.ts";
 import { isRecord, list, record, text } from "./raw.ts";
 
@@ -86,7 +86,7 @@ function firstLine(cause: unknown): string {
 }
 
 async function readConfig(access: ApiAccess): Promise<KubeConfig> {
-  const { KubeConfig } = await import("@kubernetes/client-node/dist/config.js");
+  const { KubeConfig } = await import("./kube-client.ts");
   const config = new KubeConfig();
   switch (access.kind) {
     case "in-cluster": {

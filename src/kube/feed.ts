@@ -94,5 +94,6 @@ export class Feed<T extends { readonly name: string; readonly namespace?: string
 }
 
 function keyOf(object: { readonly name: string; readonly namespace?: string }): string {
-  return object.namespace === undefined ? object.name : `${object.namespace}/${object.name}`;
+  const { namespace = "", name } = object;
+  return namespace === "" ? name : `${namespace}/${name}`;
 }

@@ -50,7 +50,7 @@ const PAGE = 500;
 const PAGED_TRIES = 2;
 /** A watch that ended sooner, having told nothing, is tried again with a delay. */
 const SHORT_WATCH_MS = 1000;
-/** Ordinary, when they come alone. */
+/** Nothing to speak of, when what follows works. */
 const FIRST_FAILURE_QUIET = new Set<ApiFailure | undefined>(["broken", "gone", "unauthorized"]);
 
 export class Reflector<K extends Kind> {
@@ -237,7 +237,8 @@ export class Reflector<K extends Kind> {
     const before = this.#lastFailure;
     this.#lastFailure = failure;
     this.#failures++;
-    const quiet = FIRST_FAILURE_QUIET.has(failure) && this.#failures === 1;
+    // A connection breaks, and the next finds that its place or its login is out of date: still ordinary.
+    const quiet = FIRST_FAILURE_QUIET.has(failure) && before !== failure && this.#failures <= 2;
     if (!quiet) this.#feed.stale(describeError(error), failure === "forbidden");
     const delayMs = this.#backoff.nextMs();
     switch (failure) {

@@ -33,7 +33,7 @@ export function trimService(raw: Raw, interner: Interner): Service | undefined {
     name,
     labels,
     type: type === "NodePort" || type === "LoadBalancer" || isName ? type : "ClusterIP",
-    clusterIPs: isName ? NO_TEXTS : some(clusterIPs.filter((address) => isIpAddress(address))),
+    clusterIPs: isName ? NO_TEXTS : addressesOf(clusterIPs),
     headless: !isName && clusterIPs[0] === NO_ADDRESS,
     externalName: isName ? text(spec["externalName"]) : "",
     ports: portsOf(spec["ports"], interner),
@@ -50,7 +50,7 @@ export function trimEndpointSlice(raw: Raw, interner: Interner): EndpointSlice |
   return {
     namespace,
     name,
-    service: interner.of(multicluster ?? labels[SERVICE_NAME_LABEL] ?? ""),
+    service: multicluster ?? labels[SERVICE_NAME_LABEL] ?? "",
     cluster: multicluster === undefined ? "" : interner.of(labels[SOURCE_CLUSTER_LABEL] ?? ""),
     addressType: addressType === "IPv6" || addressType === "FQDN" ? addressType : "IPv4",
     ports: portsOf(raw["ports"], interner),
@@ -109,7 +109,7 @@ export function trimServiceImport(raw: Raw, interner: Interner): ServiceImport |
     namespace,
     name,
     type: spec["type"] === "Headless" ? "Headless" : "ClusterSetIP",
-    ips: some(texts(spec["ips"]).filter((address) => isIpAddress(address))),
+    ips: addressesOf(spec["ips"]),
     ports: portsOf(spec["ports"], interner),
   };
 }
@@ -126,16 +126,16 @@ function metadataOf(raw: Raw, interner: Interner): Metadata {
   return {
     namespace: interner.of(text(metadata["namespace"])),
     name: text(metadata["name"]),
-    labels: labelsOf(metadata["labels"], interner),
+    labels: labelsOf(metadata["labels"]),
     annotations: record(metadata["annotations"]),
   };
 }
 
-export function labelsOf(value: unknown, interner?: Interner): Readonly<Record<string, string>> {
+export function labelsOf(value: unknown): Readonly<Record<string, string>> {
   if (!isRecord(value)) return NO_LABELS;
   const labels: Record<string, string> = {};
   for (const [key, label] of Object.entries(value)) {
-    if (typeof label === "string") labels[key] = interner === undefined ? label : interner.of(label);
+    if (typeof label === "string") labels[key] = label;
   }
   return labels;
 }
@@ -143,24 +143,23 @@ export function labelsOf(value: unknown, interner?: Interner): Readonly<Record<s
 /** A port without a number is one of a slice that means all ports: it has no record. */
 function portsOf(value: unknown, interner: Interner): readonly Port[] {
   const ports: Port[] = [];
+  let key = "";
   for (const each of list(value)) {
     const { name, port, protocol } = record(each);
     if (typeof port !== "number" || !Number.isInteger(port) || port < 1 || port > 65_535) continue;
-    ports.push({
-      name: interner.of(text(name)),
-      port,
-      protocol: interner.of((text(protocol) || "TCP").toLowerCase()),
-    });
+    const found = { name: text(name), port, protocol: (text(protocol) || "TCP").toLowerCase() };
+    ports.push(found);
+    key += `${found.name}/${port}/${found.protocol} `;
   }
-  return some(ports, NO_PORTS);
+  return ports.length === 0 ? NO_PORTS : interner.portsOf(key, ports);
 }
 
+function addressesOf(value: unknown): readonly string[] {
+  return texts(list(value).filter((each) => isIpAddress(text(each))));
+}
+
+/** An array that was filtered has room for more than it holds; a copy has not. */
 function texts(value: unknown): readonly string[] {
-  return some(list(value).filter((each): each is string => typeof each === "string" && each !== ""));
-}
-
-function some(found: readonly string[]): readonly string[];
-function some<T>(found: readonly T[], none: readonly T[]): readonly T[];
-function some(found: readonly unknown[], none: readonly unknown[] = NO_TEXTS): readonly unknown[] {
-  return found.length === 0 ? none : found;
+  const found = list(value).filter((each): each is string => typeof each === "string" && each !== "");
+  return found.length === 0 ? NO_TEXTS : found.slice();
 }

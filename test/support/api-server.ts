@@ -8,6 +8,7 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Certificate } from "./certificate.ts";
+import { freePort } from "./free-port.ts";
 
 export type Plural = "services" | "endpointslices" | "pods" | "namespaces" | "serviceimports";
 export type RawObject = Readonly<Record<string, unknown>> & {
@@ -30,6 +31,8 @@ export interface Fault {
   readonly onlyContinued?: true;
   /** The connection is cut after so many bytes of the body. */
   readonly cutAfterBytes?: number;
+  /** A list: nothing comes after so many bytes of the body. */
+  readonly stallAfterBytes?: number;
   /** The body comes in so small pieces, a millisecond apart. */
   readonly pieceBytes?: number;
   /** No response at all. */
@@ -40,6 +43,8 @@ export interface Fault {
 
 export interface ApiServerOptions {
   readonly tls?: Certificate;
+  /** PEM: only who has a certificate of this authority can connect. */
+  readonly clientCa?: string;
   /** Bearer tokens that are let in; without, everybody is. May change later. */
   readonly tokens?: readonly string[];
   /** Default: any free one. */
@@ -119,7 +124,8 @@ export class TestApiServer {
   }
 
   static async start(options: ApiServerOptions = {}): Promise<TestApiServer> {
-    const server = new TestApiServer(options);
+    // Not one that the kernel gives to others while nobody listens.
+    const server = new TestApiServer({ ...options, port: options.port ?? (await freePort()) });
     await server.back();
     return server;
   }
@@ -231,10 +237,13 @@ export class TestApiServer {
 
   /** Listens again, on the same port. */
   async back(): Promise<void> {
-    const { tls } = this.#options;
+    const { tls, clientCa } = this.#options;
+    const client = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
     const handle = (request: IncomingMessage, response: ServerResponse): void => this.#handle(request, response);
     const server =
-      tls === undefined ? createHttpServer(handle) : createHttpsServer({ cert: tls.cert, key: tls.key }, handle);
+      tls === undefined
+        ? createHttpServer(handle)
+        : createHttpsServer({ cert: tls.cert, key: tls.key, ...client }, handle);
     server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
       this.connections++;
       this.#sockets.add(socket);
@@ -429,6 +438,7 @@ async function writeBody(response: ServerResponse, body: string, fault: Fault | 
     response.write(body.slice(0, fault.cutAfterBytes), () => response.destroy());
     return;
   }
+  if (fault?.stallAfterBytes !== undefined) return void response.write(body.slice(0, fault.stallAfterBytes));
   if (fault?.pieceBytes === undefined) return void response.end(body);
   const bytes = Buffer.from(body);
   for (let at = 0; at < bytes.length && !response.destroyed; at += fault.pieceBytes) {
