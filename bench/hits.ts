@@ -1,7 +1,8 @@
 /** As many answers from the cache as the server gives, and what each costs. */
 import { writeHotQueries } from "./questions.ts";
 import type { Column } from "./results.ts";
-import { CPU_COLUMNS, eachServer, fileIn, load, measuredLoad, type Bench } from "./scenario.ts";
+import type { RunningServer } from "./running-server.ts";
+import { CPU_COLUMNS, sideBySide, fileIn, load, measuredLoad, type Bench } from "./scenario.ts";
 
 const COLUMNS: readonly Column[] = [
   ...CPU_COLUMNS,
@@ -16,8 +17,9 @@ export async function hits(bench: Bench): Promise<void> {
   await writeHotQueries(queries);
   const { clients, outstanding } = bench.options;
   const title = `hits, saturated: ${clients} clients, ${outstanding} queries under way`;
-  await eachServer(bench, async (server, round) => {
-    await load(bench, server, { queries, seconds: bench.options.warmUpSeconds });
+  const warmUp = (server: RunningServer): Promise<unknown> =>
+    load(bench, server, { queries, seconds: bench.options.warmUpSeconds });
+  await sideBySide(bench, warmUp, async (server, round) => {
     const askedBefore = await bench.upstream.queries();
     const { result, cost } = await measuredLoad(bench, server, { queries });
     const upstream = (await bench.upstream.queries()) - askedBefore;

@@ -2,7 +2,8 @@
 import { probe } from "./probe.ts";
 import { HOT_NAMES, writeHotQueries } from "./questions.ts";
 import type { Column } from "./results.ts";
-import { CPU_COLUMNS, eachServer, fileIn, load, measuredLoad, type Bench } from "./scenario.ts";
+import type { RunningServer } from "./running-server.ts";
+import { CPU_COLUMNS, sideBySide, fileIn, load, measuredLoad, type Bench } from "./scenario.ts";
 
 const COLUMNS: readonly Column[] = [
   ...CPU_COLUMNS,
@@ -18,9 +19,10 @@ export async function paced(bench: Bench): Promise<void> {
   const queries = fileIn(bench, "hot.txt");
   await writeHotQueries(queries);
   const { loadCore, rates, seconds, warmUpSeconds } = bench.options;
-  await eachServer(bench, async (server, round) => {
-    // At a rate, for at full speed a server with a compiler meets full batches only, and goes on compiling while it is measured.
-    await load(bench, server, { queries, seconds: warmUpSeconds, queriesPerSecond: Math.max(...rates) });
+  // At a rate, for at full speed a server with a compiler meets full batches only, and goes on compiling while it is measured.
+  const warmUp = (server: RunningServer): Promise<unknown> =>
+    load(bench, server, { queries, seconds: warmUpSeconds, queriesPerSecond: Math.max(...rates) });
+  await sideBySide(bench, warmUp, async (server, round) => {
     for (const rate of rates) {
       const { result, cost } = await measuredLoad(bench, server, { queries, queriesPerSecond: rate });
       const request = { port: server.port, names: HOT_NAMES, queriesPerSecond: rate, seconds, spin: true };

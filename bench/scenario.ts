@@ -46,19 +46,11 @@ export async function eachServer(
   measure: (server: RunningServer, round: number) => Promise<void>,
   options: RoundOptions = {},
 ): Promise<void> {
-  const { forceTcp = false, waiting = 0 } = options;
-  const { upstreamPort = bench.upstream.port, rounds = bench.options.rounds } = options;
+  const { rounds = bench.options.rounds } = options;
   for (let round = 1; round <= rounds; round++) {
-    for (const kind of round % 2 === 1 ? bench.servers : bench.servers.toReversed()) {
-      const server = await startServer(kind, {
-        core: bench.options.serverCore,
-        upstreamPort,
-        forceTcp,
-        waiting,
-        directory: bench.directory,
-      });
+    for (const kind of inTurn(bench.servers, round)) {
+      const server = await started(bench, kind, options);
       if (server === undefined) continue;
-      bench.plans.set(forceTcp ? `${kind.name}, TCP upstream` : kind.name, server.plan);
       try {
         await measure(server, round);
       } finally {
@@ -66,6 +58,49 @@ export async function eachServer(
       }
     }
   }
+}
+
+/**
+ * Starts every server once and measures them in turn while the others stand idle on the same core, forwards and backwards:
+ * what is compared is then seconds apart, and the machine's own ups and downs meet all of them alike.
+ */
+export async function sideBySide(
+  bench: Bench,
+  warmUp: (server: RunningServer) => Promise<unknown>,
+  measure: (server: RunningServer, round: number) => Promise<void>,
+): Promise<void> {
+  const servers: RunningServer[] = [];
+  try {
+    for (const kind of bench.servers) {
+      const server = await started(bench, kind, {});
+      if (server === undefined) continue;
+      servers.push(server);
+      await warmUp(server);
+    }
+    for (let round = 1; round <= bench.options.rounds; round++) {
+      for (const server of inTurn(servers, round)) await measure(server, round);
+    }
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
+
+async function started(bench: Bench, kind: ServerKind, options: RoundOptions): Promise<RunningServer | undefined> {
+  const { forceTcp = false, waiting = 0, upstreamPort = bench.upstream.port } = options;
+  const { directory } = bench;
+  const server = await startServer(kind, {
+    core: bench.options.serverCore,
+    upstreamPort,
+    forceTcp,
+    waiting,
+    directory,
+  });
+  if (server !== undefined) bench.plans.set(forceTcp ? `${kind.name}, TCP upstream` : kind.name, server.plan);
+  return server;
+}
+
+function inTurn<T>(all: readonly T[], round: number): readonly T[] {
+  return round % 2 === 1 ? all : all.toReversed();
 }
 
 export type Load = Pick<DnsperfRun, "queries"> & Partial<DnsperfRun>;

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { withoutFfi } from "../../test/support/ffi.ts";
 import { BATCH_DATAGRAMS, DatagramBatch } from "./datagram-batch.ts";
-import { openListener, type UdpSocket } from "./udp-socket.ts";
+import { openListener, type UdpSocket, waitAtMost } from "./udp-socket.ts";
 
 class Client {
   readonly socket: Socket;
@@ -222,6 +222,33 @@ describe("a batch of datagrams", { skip: withoutFfi }, () => {
     await until(() => client.got.length === 6);
     assert.deepEqual(client.got, ["N0", "W0", "N1", "W1", "N2", "W2"]);
     assert.deepEqual([...client.from].toSorted(), ["127.0.0.1", "127.0.0.3"]);
+  });
+
+  it("waits for the first datagram where it is told to, for as long as the socket says", async (t) => {
+    const bench = open(t);
+    const { batch, socket } = bench;
+    waitAtMost(socket.fd, 50);
+    const from = performance.now();
+    assert.equal(batch.receive(socket.fd, false, true), 0);
+    const waitedMs = performance.now() - from;
+    assert.ok(waitedMs >= 40 && waitedMs < 1000, `waited ${waitedMs} ms`);
+    const client = await Client.open(t);
+    await client.send("one", socket.port);
+    assert.equal(batch.receive(socket.fd, false, true), 1);
+    assert.equal(batch.receive(socket.fd, false), 0, "not where it is not told to");
+  });
+
+  it("sends a single reply like any other, and counts what nobody can be sent", async (t) => {
+    const bench = open(t);
+    const client = await Client.open(t);
+    await client.send("one", bench.socket.port);
+    answerAll(bench, 1);
+    assert.equal(bench.batch.flush(bench.socket.fd), 1);
+    await until(() => client.got.length === 1);
+    await client.send("two", bench.socket.port);
+    answerAll(bench, 1);
+    assert.equal(bench.batch.flush(-1), 0);
+    assert.equal(bench.batch.refusedSends, 1);
   });
 
   it("says which error a socket has", (t) => {

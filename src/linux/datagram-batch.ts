@@ -27,6 +27,7 @@ import {
   LENGTH_WORD,
   MSG_DONTWAIT,
   MSG_TRUNC,
+  MSG_WAITFORONE,
   NAME_BYTES,
   NAME_WORD,
   NAMELEN_WORD,
@@ -132,9 +133,10 @@ export class DatagramBatch {
    * Takes what waits on `fd`, up to the batch. Queued replies must have been flushed.
    *
    * @param wildcard whether the socket delivers packet info
+   * @param waits for the first datagram, as long as `waitAtMost` of the socket said
    * @returns datagrams; 0 when none waits; -errno
    */
-  receive(fd: number, wildcard: boolean): number {
+  receive(fd: number, wildcard: boolean, waits = false): number {
     const { words } = this;
     const controlBytes = wildcard ? CONTROL_BYTES : 0;
     // The kernel overwrote these fields of the headers that it filled last time; the others still hold.
@@ -146,7 +148,7 @@ export class DatagramBatch {
       words[header + CONTROLLEN_WORD] = controlBytes;
     }
     this.#received = 0;
-    const n = this.#c.recvmmsg(fd, this.#rxHeaders, BATCH_DATAGRAMS, MSG_DONTWAIT, 0);
+    const n = this.#c.recvmmsg(fd, this.#rxHeaders, BATCH_DATAGRAMS, waits ? MSG_WAITFORONE : MSG_DONTWAIT, 0);
     if (n < 0) {
       const errno = this.#c.lastErrno();
       return errno === EAGAIN || errno === EINTR ? 0 : -errno;
@@ -217,7 +219,8 @@ export class DatagramBatch {
 
   /** Sends all queued replies on `fd`; what was received is finished then. @returns datagrams that the kernel took */
   flush(fd: number): number {
-    const taken = this.#queued === 0 ? 0 : this.#send(fd);
+    const queued = this.#queued;
+    const taken = queued === 0 ? 0 : queued === 1 && this.#sendOne(fd) ? 1 : this.#send(fd);
     const { words } = this;
     for (let i = 0; i < this.#received; i++) words[(RX_HEADERS_AT >> 2) + i * HEADER_WORDS + LENGTH_WORD] = 0;
     return taken;
@@ -225,6 +228,30 @@ export class DatagramBatch {
 
   close(): void {
     this.#memory.free();
+  }
+
+  /**
+   * Sends the one queued reply without the headers that the kernel would have to read: a tenth less of a send, which counts
+   * where a thread wakes for each query.
+   *
+   * @returns false when it is a pair, goes with packet info, or was refused: `#send` then says what to do
+   */
+  #sendOne(fd: number): boolean {
+    const header = TX_HEADERS_AT >> 2;
+    const { words } = this;
+    if (words[header + CONTROLLEN_WORD] !== 0 || words[header + IOVLEN_WORD] !== 1) return false;
+    const slot = this.#slots[0] ?? 0;
+    const n = this.#c.sendto(
+      fd,
+      this.#memory.address + slot * SLOT_STRIDE,
+      words[(TX_IOVECS_AT >> 2) + IOVEC_LENGTH_WORD] ?? 0,
+      MSG_DONTWAIT,
+      this.#memory.address + NAMES_AT + slot * NAME_BYTES,
+      words[header + NAMELEN_WORD] ?? 0,
+    );
+    if (n < 0) return false;
+    this.#endTurn();
+    return true;
   }
 
   #send(fd: number): number {
@@ -257,9 +284,13 @@ export class DatagramBatch {
       }
       at++;
     }
+    this.#endTurn();
+    return taken;
+  }
+
+  #endTurn(): void {
     this.#queued = 0;
     this.#turn = this.#turn === TURN_MAX ? 1 : this.#turn + 1;
-    return taken;
   }
 
   #prepare(i: number): void {

@@ -24,6 +24,7 @@ export interface Libc {
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number;
   recvmmsg(fd: number, messages: number, count: number, flags: number, timeout: number): number;
   sendmmsg(fd: number, messages: number, count: number, flags: number): number;
+  sendto(fd: number, bytes: number, length: number, flags: number, address: number, addressLength: number): number;
   epoll_create1(flags: number): number;
   epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
   epoll_wait(epoll: number, events: number, count: number, timeoutMs: number): number;
@@ -72,6 +73,7 @@ const PROTOTYPES = {
   getsockopt: "int getsockopt(int fd, int level, int name, uint8_t *value, uint8_t *length)",
   recvmmsg: "int recvmmsg(int fd, intptr_t messages, uint count, int flags, intptr_t timeout)",
   sendmmsg: "int sendmmsg(int fd, intptr_t messages, uint count, int flags)",
+  sendto: "intptr_t sendto(int fd, intptr_t bytes, size_t length, int flags, intptr_t address, uint addressLength)",
   epoll_create1: "int epoll_create1(int flags)",
   epoll_ctl: "int epoll_ctl(int epoll, int operation, int fd, const uint8_t *event)",
   epoll_wait: "int epoll_wait(int epoll, intptr_t events, int count, int timeoutMs)",

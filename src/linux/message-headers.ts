@@ -28,6 +28,7 @@ export const CONTROL_BYTES = 64;
 
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_WAITFORONE = 0x10000;
 
 const CMSG_LEVEL_WORD = 2;
 const CMSG_DATA_WORD = 4;

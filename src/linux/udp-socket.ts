@@ -28,6 +28,10 @@ const SO_SNDBUF = 7;
 const SO_RCVBUFFORCE = 33;
 const SO_SNDBUFFORCE = 32;
 const SO_MEMINFO = 55;
+const SO_RCVTIMEO = 20;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_NONBLOCK = 0x800;
 const SK_MEMINFO_DROPS = 8;
 const IPPROTO_IP = 0;
 const IP_PKTINFO = 8;
@@ -128,6 +132,17 @@ export function openConnected(remote: SocketAddress, sourceAddress: string | und
     throw bindFailure(remote.address, remote.port, errno);
   }
   return fd;
+}
+
+/**
+ * Lets receives without MSG_DONTWAIT wait on a socket, for `ms` at most (SO_RCVTIMEO). Holds for the socket in every process
+ * that has it.
+ */
+export function waitAtMost(fd: number, ms: number): void {
+  const c = requireLibc();
+  const timeval = new BigInt64Array([BigInt(Math.trunc(ms / 1000)), BigInt((ms % 1000) * 1000)]);
+  c.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, new Uint8Array(timeval.buffer), 16);
+  c.fcntl(fd, F_SETFL, c.fcntl(fd, F_GETFL, 0) & ~O_NONBLOCK);
 }
 
 /** Datagrams that the kernel threw away because the socket's buffer was full, since it was opened. */

@@ -149,6 +149,23 @@ export function udpFrontContract(name: string, open: (parts: FrontParts) => UdpF
       await assert.rejects(askUdp({ port: two.port, wire: queryFor("cached.test.", 1), timeoutMs: 200 }));
     });
 
+    it("serves endpoints that come and go after it had time to settle", async (t) => {
+      const { front } = start(t);
+      const one = await serve(front);
+      // A thread has warmed up by then, and waits in its one socket.
+      await sleep(1500);
+      const ask = async ({ port }: UdpEndpoint, name: string): Promise<number> =>
+        decodeMessage(await askUdp({ port, wire: queryFor(name, 1) })).answers.length;
+      assert.deepEqual([await ask(one, "cached.test."), await ask(one, "other.test.")], [1, 0]);
+      const two = await front.open("127.0.0.1", 0);
+      await front.serve([one, two].map((endpoint) => ({ endpoint, zones: [ROOT] })));
+      assert.deepEqual([await ask(two, "cached.test."), await ask(one, "cached.test.")], [1, 1]);
+      await front.serve([{ endpoint: two, zones: [ROOT] }]);
+      front.close(one);
+      await sleep(250);
+      assert.deepEqual([await ask(two, "other.test."), await ask(two, "cached.test.")], [0, 1]);
+    });
+
     it("has handed over what came before, when it serves no more", async (t) => {
       const { front, queries } = start(t, false);
       const { port } = await serve(front);

@@ -37,7 +37,11 @@ export class LeftBehind {
   /** To be called when the listeners are in use: asks what the standby could not answer. */
   begin(): void {
     this.#lookIntoRing();
-    this.#looker = setInterval(() => this.#lookIntoRing(), LOOK_MS).unref();
+    const untilMs = this.#clock.monotonicMs() + AGE_MAX_MS;
+    this.#looker = setInterval(() => {
+      this.#lookIntoRing();
+      if (this.#clock.monotonicMs() > untilMs) clearInterval(this.#looker);
+    }, LOOK_MS).unref();
   }
 
   close(): void {

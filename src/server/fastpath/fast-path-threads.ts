@@ -14,7 +14,7 @@ import type { AnswerStoreHandle } from "../cache/region.ts";
 import type { MetricsHandle } from "../metrics/metrics.ts";
 import { openWarmUpSockets } from "./plant-warm-up.ts";
 import { RelayReader, RING_REGION_BYTES } from "./relay-ring.ts";
-import { CONTROL_BYTES, STOP_WORD, TAG_MESSAGE, WOKEN_WORD } from "./thread-control.ts";
+import { CONTROL_BYTES, MESSAGE_WORD, STOP_WORD, TAG_MESSAGE, WOKEN_WORD } from "./thread-control.ts";
 import type { FastListener, ListenerSet, ThreadStart, WarmUpPlan } from "./thread-messages.ts";
 
 /** Records taken in one turn of the event loop, so that timers and TCP get theirs. */
@@ -107,6 +107,7 @@ export class FastPathThreads {
       const key = sequence * this.#threads.length + i;
       const done = new Promise<void>((resolve) => this.#waiters.set(key, resolve));
       thread.worker.postMessage(message);
+      Atomics.store(thread.control, MESSAGE_WORD, 1);
       signalEventFd(thread.eventFd);
       await done;
       for (const listener of listeners) {

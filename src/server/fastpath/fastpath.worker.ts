@@ -10,6 +10,7 @@ import type { AnonymousMemory } from "../../linux/anonymous-memory.ts";
 import { DatagramBatch } from "../../linux/datagram-batch.ts";
 import { EpollWaiter } from "../../linux/epoll.ts";
 import { drainEventFd, signalEventFd } from "../../linux/event-fd.ts";
+import { waitAtMost } from "../../linux/udp-socket.ts";
 import { openRegion, type RegionHandle } from "../../linux/shared-region.ts";
 import { AnswerReader } from "../cache/answer-reader.ts";
 import { AskWriter } from "../clients/ask-ring.ts";
@@ -26,8 +27,16 @@ import { ServerRows } from "../metrics/server-rows.ts";
 import { FastPath } from "./fast-path.ts";
 import { MmsgIo } from "./mmsg-io.ts";
 import { RelayWriter } from "./relay-ring.ts";
-import { BEAT_WORD, CONTROL_BYTES, STOP_WORD, TAG_MESSAGE, WAIT_MS, WOKEN_WORD } from "./thread-control.ts";
-import type { ListenerSet, ThreadStart } from "./thread-messages.ts";
+import {
+  BEAT_WORD,
+  CONTROL_BYTES,
+  MESSAGE_WORD,
+  STOP_WORD,
+  TAG_MESSAGE,
+  WAIT_MS,
+  WOKEN_WORD,
+} from "./thread-control.ts";
+import type { FastListener, ListenerSet, ThreadStart } from "./thread-messages.ts";
 import { WarmUp } from "./warm-up.ts";
 import { ZoneTable } from "./zone-table.ts";
 
@@ -42,6 +51,11 @@ const WARM_UP_WAIT_MS = 1;
 interface ServedListener {
   readonly io: MmsgIo;
   readonly zones: ZoneTable;
+}
+
+/** The one listener that there is. */
+interface SoleListener extends ServedListener {
+  readonly id: number;
 }
 
 const start = workerData as ThreadStart;
@@ -64,6 +78,10 @@ const fastPath = new FastPath({
 const waiter = new EpollWaiter({ fd: start.epollFd });
 const listeners = new Map<number, ServedListener>();
 const warmUpAtMs = systemClock.monotonicMs() + WARM_UP_AFTER_MS;
+/** Undefined when there are several, none, or something else to do. */
+let sole: SoleListener | undefined;
+/** Those of the last message. */
+let given: readonly FastListener[] = [];
 let warmUp: WarmUp | "due" | undefined = "due";
 
 // Read plainly, as the beat is written: a system call lies between two turns, and V8 makes each atomic access a call.
@@ -74,6 +92,10 @@ batch.close();
 
 /** One wait and what came of it. A function, for V8 compiles what is called often, and hardly what runs for ever. */
 function turn(): void {
+  if (sole !== undefined && control[MESSAGE_WORD] === 0) {
+    waitInSole(sole);
+    return;
+  }
   const ready = waiter.wait(typeof warmUp === "object" ? WARM_UP_WAIT_MS : WAIT_MS);
   control[BEAT_WORD] = ((control[BEAT_WORD] ?? 0) + 1) | 0;
   if (ready === 0) {
@@ -86,10 +108,34 @@ function turn(): void {
     if (tag === TAG_MESSAGE) takeMessages();
     else serve(tag);
   }
+  endTurn();
+}
+
+/** With one socket to serve the thread waits in it: a system call and a foreign call less for each wake-up. */
+function waitInSole({ io, id, zones }: SoleListener): void {
+  const n = fastPath.serve(io, id, zones);
+  control[BEAT_WORD] = ((control[BEAT_WORD] ?? 0) + 1) | 0;
+  if (n === 0) return;
+  // A socket with an error does not wait.
+  if (n < 0) sole = undefined;
+  addTo(floats, page + WAKE_UPS_AT, 1);
+  endTurn();
+}
+
+function endTurn(): void {
   if (fastPath.takeRelayed() > 0 && Atomics.exchange(control, WOKEN_WORD, 1) === 0) signalEventFd(start.wakeFd);
   floats[page + SEND_ERRORS_AT + SEND_WOULD_BLOCK] = batch.blockedSends;
   floats[page + SEND_ERRORS_AT + SEND_OTHER] = batch.refusedSends;
   floats[page + GSO_PAIRS_AT] = batch.pairs;
+}
+
+function findSole(): void {
+  const [listener] = given;
+  sole = undefined;
+  if (listener === undefined || given.length > 1 || warmUp !== undefined) return;
+  const { fd, id, wildcard, zones } = listener;
+  waitAtMost(fd, WAIT_MS);
+  sole = { id, io: new MmsgIo(batch, fd, wildcard, id, true), zones: new ZoneTable(zones) };
 }
 
 /** Runs a step of the warm-up when it is time for it. */
@@ -99,6 +145,7 @@ function goOnWarmingUp(): void {
   }
   if (typeof warmUp !== "object" || warmUp.step()) return;
   warmUp = undefined;
+  findSole();
 }
 
 function beginWarmUp(): WarmUp {
@@ -133,6 +180,8 @@ function serve(listener: number): void {
 }
 
 function takeMessages(): void {
+  // Before the first look: what comes after the last one writes it again.
+  control[MESSAGE_WORD] = 0;
   drainEventFd(start.eventFd);
   if (parentPort === null) return;
   for (;;) {
@@ -146,6 +195,8 @@ function takeMessages(): void {
         zones: new ZoneTable(listener.zones),
       });
     }
+    given = set.listeners;
+    findSole();
     parentPort.postMessage(set.sequence);
   }
 }

@@ -9,23 +9,26 @@ export class MmsgIo implements DatagramIo {
   readonly #fd: number;
   readonly #wildcard: boolean;
   readonly #id: number;
+  readonly #waits: boolean;
 
   /**
    * @param batch may be shared by all sockets of one thread, which are served one after the other
    * @param id of the listener: left behind with what was received
+   * @param waits whether `receive` waits for the first datagram, as `DatagramBatch.receive` says
    */
-  constructor(batch: DatagramBatch, fd: number, wildcard: boolean, id: number) {
+  constructor(batch: DatagramBatch, fd: number, wildcard: boolean, id: number, waits = false) {
     this.bytes = batch.bytes;
     this.words = batch.words;
     this.#batch = batch;
     this.#fd = fd;
     this.#wildcard = wildcard;
     this.#id = id;
+    this.#waits = waits;
   }
 
   receive(): number {
     this.#batch.owner = this.#id;
-    return this.#batch.receive(this.#fd, this.#wildcard);
+    return this.#batch.receive(this.#fd, this.#wildcard, this.#waits);
   }
 
   slotAt(i: number): number {

@@ -10,6 +10,9 @@ export const BEAT_WORD = 1;
 /** 1: the thread signalled its wake eventfd and the main thread has not looked yet. */
 export const WOKEN_WORD = 2;
 
+/** Main writes 1 with each message, the thread 0 when it takes them: one that waits in a socket does not see the eventfd. */
+export const MESSAGE_WORD = 3;
+
 export const CONTROL_BYTES = 64;
 
 /** Longest wait for packets, milliseconds: bounds how late a stop is seen. */

@@ -37,4 +37,4 @@ export const BEATS_BYTES: number = THREADS_AT + THREADS_MAX * THREAD_BYTES;
 /** Beat of thread `i`: `THREADS_AT / 4 + i * THREAD_BYTES / 4 + THREAD_BEAT_WORD` (`BEAT_WORD` of thread-control.ts). */
 export const THREAD_BEAT_WORD = 1;
 
-export const MAIN_BEAT_MS = 100;
+export const MAIN_BEAT_MS = 250;

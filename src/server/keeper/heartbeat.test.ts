@@ -9,7 +9,7 @@ import {
   THREADS_AT,
   THREADS_WORD,
 } from "./beats-layout.ts";
-import { clearBeats, HangWatch, layOutBeats, LOOK_MS } from "./heartbeat.ts";
+import { clearBeats, HangWatch, layOutBeats } from "./heartbeat.ts";
 
 function patient(threads: number): {
   words: Int32Array;
@@ -27,8 +27,10 @@ function patient(threads: number): {
     words,
     pass: (ms, beating) => {
       let still: string | undefined;
-      for (let left = ms; left > 0; left -= LOOK_MS) {
-        clock.advanceMs(LOOK_MS);
+      for (let left = ms; left > 0;) {
+        const stepMs = watch.nextLookMs;
+        left -= stepMs;
+        clock.advanceMs(stepMs);
         if (beating.main) beat(MAIN_BEAT_WORD);
         for (let i = 0; beating.threads && i < threads; i++) {
           beat((THREADS_AT >> 2) + (i * THREAD_BYTES) / 4 + THREAD_BEAT_WORD);

@@ -17,10 +17,12 @@ import {
 const THREAD_SILENCE_MS = 250;
 /** The main loop may be kept by one long task: a large file to be read, a collection. */
 const MAIN_SILENCE_MS = 1000;
-/** How often the keeper looks. */
-export const LOOK_MS = 50;
+/** The keeper looks at least so often; more often only when a verdict is near, for each look wakes a sleeping process. */
+const LOOK_MS = 100;
+/** Between two looks, at least. */
+const LOOK_AGAIN_MS = 10;
 /** A keeper that comes to look so late was itself kept, and what it kept may have been the whole machine. */
-const LATE_MS = 100;
+const LATE_MS = 2 * LOOK_MS;
 
 /** Words of a `beats` region that is all zero. */
 export function layOutBeats(words: Int32Array): void {
@@ -59,7 +61,15 @@ export class HangWatch {
     this.#lookedAtMs = clock.monotonicMs();
   }
 
-  /** To be called every `LOOK_MS`. @returns what stands still, in words; undefined when all is well or cannot be told */
+  /** When to look next, in milliseconds from the last look: no verdict is due before. */
+  get nextLookMs(): number {
+    let next = LOOK_MS;
+    for (const { movedAtMs, silenceMs } of this.#pulses)
+      next = Math.min(next, movedAtMs + silenceMs - this.#lookedAtMs);
+    return Math.max(next, LOOK_AGAIN_MS);
+  }
+
+  /** To be called after `nextLookMs`. @returns what stands still, in words; undefined when all is well or cannot be told */
   look(): string | undefined {
     const nowMs = this.#clock.monotonicMs();
     const wasLate = nowMs - this.#lookedAtMs > LATE_MS;

@@ -25,7 +25,7 @@ import {
 } from "./beats-layout.ts";
 import { Channel, type Received } from "./channel.ts";
 import { DescriptorStore, type KeptDescriptor } from "./descriptor-store.ts";
-import { clearBeats, HangWatch, layOutBeats, LOOK_MS } from "./heartbeat.ts";
+import { clearBeats, HangWatch, layOutBeats } from "./heartbeat.ts";
 import { KeeperError } from "./keeper-error.ts";
 import type { Inheritance } from "./handover-taker.ts";
 import { keptMessages } from "./kept-messages.ts";
@@ -73,7 +73,7 @@ export class Supervisor {
   readonly #hangs: HangWatch;
   readonly #backOff: BackOff;
   readonly #ended: PromiseWithResolvers<number>;
-  readonly #looker: NodeJS.Timeout;
+  #looker: NodeJS.Timeout;
   #server: RunningServer | undefined;
   #generation: number;
   #everReady: boolean;
@@ -106,14 +106,14 @@ export class Supervisor {
     this.#diedAtMs = 0;
     this.#restart = undefined;
     this.#handedOver = false;
-    this.#looker = setInterval(() => this.#look(), LOOK_MS);
+    this.#looker = setTimeout(() => this.#look(), this.#hangs.nextLookMs);
   }
 
   /** Starts the first server. @returns the exit code, when all is over */
   async run(): Promise<number> {
     this.#start();
     const code = await this.#ended.promise;
-    clearInterval(this.#looker);
+    clearTimeout(this.#looker);
     this.#standby.close();
     this.#watch.close();
     this.#kept.close();
@@ -303,6 +303,7 @@ export class Supervisor {
     this.#count();
     const server = this.#server;
     const still = this.#hangs.look();
+    this.#looker = setTimeout(() => this.#look(), this.#hangs.nextLookMs);
     if (server === undefined || server.killedFor !== undefined) return;
     const late = !server.ready && this.#options.clock.monotonicMs() - server.startedAtMs > START_MS;
     if (!late && still === undefined) return;
