@@ -1,10 +1,14 @@
 /** Options of `serve` about who asks: counting, names of pods, and the admin API that tells. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { UsageError } from "../base/errors.ts";
 import type { ClusterSource } from "../kube/cluster-source.ts";
 import { LEDGER_SIZES } from "../server/clients/client-ledger.ts";
 import { COUNTING, type Counting } from "../server/clients/client-watch.ts";
 import type { ServerOptions } from "../server/daemon/server.ts";
 import { type AdminAddress, defaultAdminAddresses, readAdminAddress } from "../server/web/admin-address.ts";
+
+/** About 50 MiB. */
+const NAMES_IN_ALL_MAX = 262_144;
 
 export interface ClientFlags {
   readonly countClients: Counting;
@@ -28,9 +32,14 @@ export function addClientOptions(command: Command): Command {
         .choices(COUNTING)
         .default("watched"),
     )
-    .option("--clients-kept <n>", "clients that are counted one by one, the busiest", kept, LEDGER_SIZES.clients)
-    .option("--names-kept <n>", "names that are counted one by one, the busiest", kept, LEDGER_SIZES.names)
-    .option("--names-per-client <n>", "names that are kept of each client", kept, LEDGER_SIZES.namesPerClient)
+    .option(
+      "--clients-kept <n>",
+      "clients that are counted one by one, the busiest",
+      upTo(16_384),
+      LEDGER_SIZES.clients,
+    )
+    .option("--names-kept <n>", "names that are counted one by one, the busiest", upTo(16_384), LEDGER_SIZES.names)
+    .option("--names-per-client <n>", "names that are kept of each client", upTo(100), LEDGER_SIZES.namesPerClient)
     .option("--pod-names <from>", "names of clients: api, or a file or folder of manifests with their Pods")
     .addOption(new Option("--node-name <name>", "the node whose pods are looked for by --pod-names").env("NODE_NAME"));
 }
@@ -39,6 +48,9 @@ export async function clientOptions(
   flags: ClientFlags,
 ): Promise<Pick<ServerOptions, "counting" | "ledgerSizes" | "pods" | "admin">> {
   const { admin, podNames, nodeName = "" } = flags;
+  if (flags.clientsKept * flags.namesPerClient > NAMES_IN_ALL_MAX) {
+    throw new UsageError(`--clients-kept times --names-per-client must be at most ${NAMES_IN_ALL_MAX}`);
+  }
   return {
     counting: flags.countClients,
     ledgerSizes: { clients: flags.clientsKept, names: flags.namesKept, namesPerClient: flags.namesPerClient },
@@ -74,9 +86,11 @@ function adminPlace(text: string): AdminAddress | "none" {
   return address;
 }
 
-function kept(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < 1 || value > 65_536)
-    throw new InvalidArgumentError("It must be a number from 1 to 65536.");
-  return value;
+function upTo(max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < 1 || value > max)
+      throw new InvalidArgumentError(`It must be a number from 1 to ${max}.`);
+    return value;
+  };
 }

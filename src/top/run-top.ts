@@ -24,7 +24,7 @@ export interface PlainOptions {
 }
 
 /** Names of a client that was chosen. */
-const NAMES_OF_ONE = 100;
+const NAMES_OF_ONE = 25;
 /** Lines that can be scrolled through. */
 const LIST_ROWS = 200;
 

@@ -3,6 +3,8 @@ import { type Order, ORDERS, type ReportWish } from "../clients/client-report.ts
 
 export const LIMIT_MAX = 1000;
 export const NAMES_EACH_MAX = 100;
+/** Names of clients in one answer: a longer one would hold the main thread up. */
+const NAMES_IN_ALL_MAX = 5000;
 const FILTER_MAX = 255;
 export const INTERVAL_MIN_MS = 200;
 export const INTERVAL_MAX_MS = 60_000;
@@ -42,6 +44,8 @@ export function readWish(query: string): AdminWish | string {
     if (parameter === undefined) return `unknown parameter ${key}: there are ${Object.keys(PARAMETERS).join(", ")}`;
     if (!parameter.write(wish, value)) return `${key} must be ${parameter.takes}`;
   }
+  if (wish.limit * wish.namesEach > NAMES_IN_ALL_MAX)
+    return `limit times names_each must be at most ${NAMES_IN_ALL_MAX}`;
   return wish;
 }
 

@@ -129,6 +129,7 @@ describe("the admin API", () => {
     for (const [query, message] of [
       ["?limit=1001", "limit must be a number from 0 to 1000\n"],
       ["?limit=-1", "limit must be a number from 0 to 1000\n"],
+      ["?limit=1000&names_each=6", "limit times names_each must be at most 5000\n"],
       ["?client_order=size", "client_order must be one of rate, queries, nxdomain, waste, latency\n"],
       ["?constructor=1", /^unknown parameter constructor: there are limit, /],
       [`?name=${"x".repeat(256)}`, "name must be at most 255 characters\n"],
