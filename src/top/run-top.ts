@@ -2,6 +2,7 @@
 import type { ReadStream } from "node:tty";
 import { describeError } from "../base/errors.ts";
 import type { AdminSnapshot } from "../server/daemon/admin-snapshot.ts";
+import { NAMES_IN_ALL_MAX } from "../server/daemon/admin-wish.ts";
 import { type AdminClient, AdminClientError, type SnapshotWish } from "./admin-client.ts";
 import { type Figures, figuresOf } from "./figures.ts";
 import { plainText } from "./plain.ts";
@@ -25,6 +26,8 @@ export interface PlainOptions {
 
 /** Names of a client that was chosen. */
 const NAMES_OF_ONE = 25;
+/** Of each client in JSON, as far as the API allows. */
+const JSON_NAMES_EACH = 10;
 /** Lines that can be scrolled through. */
 const LIST_ROWS = 200;
 
@@ -43,7 +46,10 @@ function wishOf(state: ViewState, rows: number): SnapshotWish {
 /** Text or JSON every interval, or once. @throws AdminClientError */
 export async function runPlain(options: PlainOptions): Promise<void> {
   const { client, intervalMs, once, json, state, rows, write, stopped } = options;
-  const wish = { ...wishOf(state, rows), namesEach: json ? 10 : 0 };
+  const wish = {
+    ...wishOf(state, rows),
+    namesEach: json ? Math.min(JSON_NAMES_EACH, Math.floor(NAMES_IN_ALL_MAX / rows)) : 0,
+  };
   // Figures are differences: the first snapshot alone tells none.
   let before = await client.snapshot(wish);
   for (;;) {

@@ -4,7 +4,7 @@ import { type Order, ORDERS, type ReportWish } from "../clients/client-report.ts
 export const LIMIT_MAX = 1000;
 export const NAMES_EACH_MAX = 100;
 /** Names of clients in one answer: a longer one would hold the main thread up. */
-const NAMES_IN_ALL_MAX = 5000;
+export const NAMES_IN_ALL_MAX = 5000;
 const FILTER_MAX = 255;
 export const INTERVAL_MIN_MS = 200;
 export const INTERVAL_MAX_MS = 60_000;
