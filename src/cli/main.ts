@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { describeError, NodensError, UsageError } from "../base/errors.ts";
 import { nodeCommand } from "./node.ts";
 import { serveCommand } from "./serve.ts";
+import { topCommand } from "./top.ts";
 import { packageVersion } from "./version.ts";
 
 /** @param argv words after `nodens` */
@@ -20,6 +21,11 @@ export async function main(argv: string[]): Promise<number> {
   );
   program.addCommand(
     nodeCommand((code) => {
+      exitCode = code;
+    }),
+  );
+  program.addCommand(
+    topCommand((code) => {
       exitCode = code;
     }),
   );

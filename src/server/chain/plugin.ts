@@ -11,6 +11,7 @@ import type { Log } from "../../base/log.ts";
 import type { QueryView } from "../../dns/query-view.ts";
 import type { Directive, Token } from "../corefile/tree.ts";
 import type { ServerKey } from "../corefile/server-key.ts";
+import type { WhoIs } from "../clients/who-is.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { AnswerStore } from "../cache/answer-store.ts";
 import type { OpenGroups } from "../upstream/open-groups.ts";
@@ -42,6 +43,8 @@ export interface Services {
   readonly compat: CorednsCompat;
   /** Of Nodens, without a `v`. */
   readonly version: string;
+  /** Whose an address is; undefined where nobody knows. */
+  readonly whoIs?: WhoIs | undefined;
   /** Ends the process after a clean stop, with a fatal log line already written (the `loop` plugin). */
   fatal(message: string): void;
   /**

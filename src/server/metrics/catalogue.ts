@@ -7,7 +7,7 @@
  *
  * `home` says where the values live: `rows` (shared memory, one row a server, zone and view: `server-rows.ts`),
  * `threads` (shared memory, one page a thread: `fastpath-counters.ts`), or `events` (objects of the main thread:
- * `event-families.ts`). Names of queries and addresses of clients are never label values.
+ * `event-families.ts`). Names of queries are never label values, and clients are only where the operator asks for it.
  */
 import type { BucketScale } from "./buckets.ts";
 
@@ -447,6 +447,12 @@ export const CATALOGUE = {
     help: "Questions under way to upstreams.",
     labels: [],
   },
+  nodens_upstream_attempts_in_flight: {
+    kind: "gauge",
+    home: "events",
+    help: "Messages to an upstream that wait for its reply, health checks not among them.",
+    labels: ["to"],
+  },
   nodens_upstream_overloads_total: {
     kind: "counter",
     home: "events",
@@ -547,6 +553,43 @@ export const CATALOGUE = {
     kind: "counter",
     home: "events",
     help: "Times that reading from a TCP client stopped because too many of its queries or answers were waiting.",
+    labels: [],
+  },
+  nodens_client_queries_total: {
+    kind: "counter",
+    home: "events",
+    help: "Queries of a pod; of a client whose pod is not known, its address stands in place of the pod.",
+    labels: ["namespace", "pod"],
+  },
+  nodens_client_nxdomain_total: {
+    kind: "counter",
+    home: "events",
+    help: "Queries of a pod that were answered NXDOMAIN.",
+    labels: ["namespace", "pod"],
+  },
+  nodens_client_search_waste_total: {
+    kind: "counter",
+    home: "events",
+    help: "Queries of a pod that its search list made for nothing.",
+    labels: ["namespace", "pod"],
+  },
+  nodens_client_miss_duration_seconds: {
+    kind: "histogram",
+    home: "events",
+    help: "Time that queries of a pod took which the cache did not answer.",
+    labels: ["namespace", "pod"],
+    buckets: "slimSeconds",
+  },
+  nodens_clients_counted_total: {
+    kind: "counter",
+    home: "events",
+    help: "Queries counted by client.",
+    labels: [],
+  },
+  nodens_clients_uncounted_total: {
+    kind: "counter",
+    home: "events",
+    help: "Queries that were to be counted by client, and came too fast for it.",
     labels: [],
   },
   nodens_event_loop_delay_seconds: {

@@ -106,24 +106,7 @@ export class HttpListener {
   ): Promise<HttpListener> {
     const wanted = readListenAddress(address);
     if (typeof wanted === "string") throw new HttpBindError(address, { host: address, port: 0 }, new Error(wanted));
-    const serve = (request: IncomingMessage, response: ServerResponse): void =>
-      void answer(request, response, route, onDefect);
-    // Loaded when the first block asks for it: a server without admin HTTP is spared its memory.
-    const server = process.getBuiltinModule("node:http").createServer(
-      {
-        maxHeaderSize: MAX_HEADER_BYTES,
-        headersTimeout: timeouts.headersMs,
-        requestTimeout: timeouts.requestMs,
-        keepAliveTimeout: timeouts.keepAliveMs,
-        connectionsCheckingInterval: timeouts.checkEveryMs,
-        insecureHTTPParser: false,
-      },
-      serve,
-    );
-    // Without this, Node.js would invite the body that we do not read.
-    server.on("checkContinue", serve);
-    server.maxConnections = MAX_CONNECTIONS;
-    server.setTimeout(STALLED_MS);
+    const server = boundedServer((request, response) => void answer(request, response, route, onDefect), timeouts);
     try {
       const bound = await listen(server, address, wanted);
       return new HttpListener(server, bound.address, bound.port, timeouts.closeGraceMs);
@@ -166,6 +149,30 @@ export class HttpListener {
   }
 }
 
+/** An HTTP server with the bounds of the top of this file, not listening yet. */
+export function boundedServer(
+  serve: (request: IncomingMessage, response: ServerResponse) => void,
+  timeouts: HttpTimeouts = TIMEOUTS,
+): Server {
+  // Loaded when the first block asks for it: a server without admin HTTP is spared its memory.
+  const server = process.getBuiltinModule("node:http").createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: timeouts.headersMs,
+      requestTimeout: timeouts.requestMs,
+      keepAliveTimeout: timeouts.keepAliveMs,
+      connectionsCheckingInterval: timeouts.checkEveryMs,
+      insecureHTTPParser: false,
+    },
+    serve,
+  );
+  // Without this, Node.js would invite the body that we do not read.
+  server.on("checkContinue", serve);
+  server.maxConnections = MAX_CONNECTIONS;
+  server.setTimeout(STALLED_MS);
+  return server;
+}
+
 function isInUse(error: unknown): boolean {
   return (
     error instanceof HttpBindError &&
@@ -180,7 +187,8 @@ function numericHost(host: string): string {
   return host === "" ? "::" : host === "localhost" ? "127.0.0.1" : host;
 }
 
-async function answer(
+/** Answers a request by the handler of its path. Never rejects. */
+export async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   route: (path: string) => HttpHandler | undefined,
