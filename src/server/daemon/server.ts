@@ -54,6 +54,8 @@ export interface ServerOptions {
   readonly clock?: Clock;
   /** Where there is one: what it kept is taken, and this server's is kept. */
   readonly keeper?: KeeperLink | undefined;
+  /** Addresses to listen on in place of those that a block's `bind` names. */
+  readonly rebind?: ((addresses: readonly string[]) => readonly string[]) | undefined;
   /** The server must end: a plugin said so, or a thread died. */
   readonly onFatal: (message: string) => void;
 }
@@ -186,6 +188,14 @@ export class Server {
     return this.#front.description;
   }
 
+  get metrics(): Metrics {
+    return this.#services.metrics;
+  }
+
+  get http(): HttpServers {
+    return this.#http;
+  }
+
   /** Addresses that are served, with the ports that the kernel chose. */
   get addresses(): readonly ListeningAddress[] {
     return this.#listeners.addresses;
@@ -238,6 +248,7 @@ export class Server {
       corefile,
       services: this.#services,
       defaultPort: this.#options.defaultPort,
+      rebind: this.#options.rebind,
       currentHash: () => Promise.resolve().then(() => this.#options.load().hash),
     };
     const blocks = corefile.blocks.map((block) => setUpBlock(block, options));
