@@ -151,6 +151,7 @@ export class NodeConfiguration {
         this.#candidate = undefined;
         first ??= error;
         if (candidate === candidates.at(-1)) throw first;
+        this.#refusedText = candidate.text;
         this.#refused(`the kube-dns configmap is not used: ${describeError(error)}`);
       }
     }
@@ -216,6 +217,7 @@ export class NodeConfiguration {
     this.#candidate = undefined;
     if (this.#candidateReads === 0) return;
     if (refusal === undefined) {
+      this.#refusedText = undefined;
       this.#accept(generated.text);
     } else {
       this.#refusedText = generated.text;
@@ -227,7 +229,6 @@ export class NodeConfiguration {
     const { settings, log } = this.#parts;
     this.#candidate = undefined;
     this.#inUse = text;
-    this.#refusedText = undefined;
     const reason = writeCorefile(settings.corefilePath, text);
     this.#inMemory = reason === undefined ? undefined : text;
     if (reason !== undefined && !this.#saidMemory) {
