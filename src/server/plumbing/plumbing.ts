@@ -44,11 +44,15 @@ export interface Change {
   readonly kind: "added" | "restored" | "removed" | "failed";
   /** One line: `raw PREROUTING -d 169.254.20.10/32 -p udp …`, `interface nodelocaldns`. */
   readonly what: string;
-  /** Only when failed: which counter of `coredns_nodecache_setup_errors_total` it belongs to, and one line why. */
-  readonly failure?: {
-    readonly errorType: "iptables" | "iptables_lock" | "interface_add" | "interface_check";
-    readonly reason: string;
-  };
+  /** Only when failed. */
+  readonly failure?: Failure;
+}
+
+export interface Failure {
+  /** Which counter of `coredns_nodecache_setup_errors_total` it belongs to. */
+  readonly errorType: "iptables" | "iptables_lock" | "interface_add" | "interface_check";
+  /** One line why, and what to do. */
+  readonly reason: string;
 }
 
 export interface Plumbing {

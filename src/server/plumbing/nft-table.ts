@@ -1,0 +1,234 @@
+/**
+ * The nftables rules of one family: desired state, and its text.
+ *
+ * While somebody listens on an address of ours, queries to it skip conntrack, and with it every NAT of kube-proxy, and are
+ * delivered here. While nobody does, no rule matches: kube-proxy's NAT, or ours (`fallback`), sends them to the cluster DNS.
+ * What a killed process leaves behind is therefore harmless. `docs/node-agent.md` explains each rule.
+ */
+import { createHash } from "node:crypto";
+import type { Family, FamilyWanted, Target } from "./wanted.ts";
+
+export interface NftRule {
+  readonly text: string;
+  /** Says what it is for, and ends with a fingerprint of `text`: by it the rule is known again. */
+  readonly comment: string;
+}
+
+export interface NftChain {
+  readonly name: string;
+  readonly type: "filter" | "nat";
+  readonly hook: "prerouting" | "output" | "postrouting";
+  readonly priority: number;
+  readonly rules: readonly NftRule[];
+}
+
+export interface NftSet {
+  readonly name: string;
+  readonly elements: readonly string[];
+}
+
+export interface NftTable {
+  readonly family: Family;
+  readonly name: string;
+  readonly sets: readonly NftSet[];
+  readonly chains: readonly NftChain[];
+}
+
+export interface NftPorts {
+  readonly port: number;
+  readonly healthPort: number;
+}
+
+/** Addresses that the node's own processes are let in by; elements end by themselves. */
+export const LEASE_SET = "alive";
+const ADDRESS_SET = "addresses";
+const FALLBACK_SET = "without_service";
+/** NF_IP_PRI_RAW: before conntrack. */
+const RAW = -300;
+/** Before kube-proxy's NAT at -100: NAT happens once per hook. */
+const BEFORE_KUBE_PROXY = -105;
+const BEFORE_MASQUERADE = 95;
+/** Behind all NAT. */
+const LAST = 300;
+const BOTH = "meta l4proto { tcp, udp }";
+
+/** Each instance with a device of its own has tables of its own. */
+export function tableName(interfaceName: string): string {
+  return interfaceName === "nodelocaldns" ? "nodens" : `nodens-${interfaceName.replaceAll(/[^A-Za-z0-9_-]/g, "_")}`;
+}
+
+export function nftTable(name: string, wanted: FamilyWanted, ports: NftPorts): NftTable {
+  const { family, addresses, rewrites, withoutService, fallback } = wanted;
+  const falls = fallback.length > 0 && withoutService.length > 0;
+  const own = rewrites.map((rewrite) => rewrite.own);
+  const chains: NftChain[] = [
+    { name: "prerouting", type: "filter", hook: "prerouting", priority: RAW, rules: incoming(wanted, ports) },
+    { name: "output", type: "filter", hook: "output", priority: RAW, rules: outgoing(wanted, ports) },
+    ...(rewrites.length === 0
+      ? []
+      : [
+          {
+            name: "postrouting",
+            type: "filter",
+            hook: "postrouting",
+            priority: LAST,
+            rules: replies(wanted, ports),
+          } as const,
+        ]),
+    ...(falls ? fallbackChains(wanted, ports) : []),
+  ];
+  return {
+    family,
+    name,
+    sets: [
+      { name: ADDRESS_SET, elements: addresses },
+      { name: LEASE_SET, elements: [] },
+      ...(own.length === 0 ? [] : [{ name: "rewritten", elements: own }]),
+      ...(falls ? [{ name: FALLBACK_SET, elements: withoutService }] : []),
+    ],
+    chains: chains.filter((chain) => chain.rules.length > 0),
+  };
+}
+
+/** From pods and other machines. */
+function incoming({ family, addresses, rewrites }: FamilyWanted, { port }: NftPorts): NftRule[] {
+  const rules: NftRule[] = [];
+  for (const { service, own } of rewrites) {
+    const to = (address: string): string => `${family} daddr ${address}`;
+    rules.push(
+      rule(
+        `${to(service)} ${BOTH} th dport ${port} ${family} daddr set ${own}`,
+        "queries to the Service, to our own address",
+      ),
+      ...gate(to(own), port, "notrack accept"),
+      rule(`${to(own)} ${BOTH} th dport ${port} ${family} daddr set ${service}`, "nobody listens: back to the Service"),
+    );
+  }
+  return addresses.length === 0 ? rules : [...rules, ...gate(`${family} daddr @${ADDRESS_SET}`, port, "notrack")];
+}
+
+/**
+ * Lets through what a socket of ours is there for.
+ *
+ * `wildcard 0`: one that is bound to all addresses is another resolver's. The kernel evaluates that on full sockets only: so
+ * for TCP it is asked of the SYN, and of the rest whether there is a socket at all.
+ */
+function gate(match: string, port: number, verdict: string): NftRule[] {
+  return [
+    rule(`${match} udp dport ${port} socket wildcard 0 ${verdict}`, "UDP queries while somebody listens"),
+    rule(
+      `${match} tcp dport ${port} tcp flags & (syn|ack) == syn socket wildcard 0 ${verdict}`,
+      "TCP connects while somebody listens",
+    ),
+    rule(
+      `${match} tcp dport ${port} tcp flags & (syn|ack) != syn socket transparent 0 ${verdict}`,
+      "TCP of connections that somebody here has",
+    ),
+  ];
+}
+
+/** From processes of the node, us among them. There `socket` would find the client's own, hence the lease. */
+function outgoing({ family, addresses, rewrites }: FamilyWanted, { port, healthPort }: NftPorts): NftRule[] {
+  const rules: NftRule[] = [];
+  if (addresses.length > 0) {
+    const to = `${family} daddr @${LEASE_SET}`;
+    const from = `${family} saddr @${ADDRESS_SET}`;
+    rules.push(
+      rule(`${to} ${BOTH} th dport ${port} notrack`, "queries of the node's processes while the lease holds"),
+      rule(`${from} ${BOTH} th sport ${port} notrack`, "our replies"),
+      rule(`${to} tcp dport ${healthPort} notrack`, "probes of health while the lease holds"),
+      rule(`${from} tcp sport ${healthPort} notrack`, "replies to probes of health"),
+    );
+  }
+  if (rewrites.length > 0) {
+    rules.push(rule(`${family} saddr @rewritten ${BOTH} th sport ${port} notrack`, "our replies from our own address"));
+  }
+  return rules;
+}
+
+function replies({ family, rewrites }: FamilyWanted, { port }: NftPorts): NftRule[] {
+  return rewrites.map(({ service, own }) =>
+    rule(
+      `${family} saddr ${own} ${BOTH} th sport ${port} ${family} saddr set ${service}`,
+      "replies come from the Service",
+    ),
+  );
+}
+
+/** For addresses that kube-proxy knows nothing of. */
+function fallbackChains({ family, fallback }: FamilyWanted, { port }: NftPorts): NftChain[] {
+  const dnat = `${family} daddr @${FALLBACK_SET} ${BOTH} th dport ${port} dnat ${destination(family, fallback, port)}`;
+  return [
+    {
+      name: "fallback",
+      type: "nat",
+      hook: "prerouting",
+      priority: BEFORE_KUBE_PROXY,
+      rules: [rule(dnat, "nobody listens: to the cluster DNS")],
+    },
+    {
+      name: "fallback_output",
+      type: "nat",
+      hook: "output",
+      priority: BEFORE_KUBE_PROXY,
+      rules: [rule(dnat, "no lease: processes of the node to the cluster DNS")],
+    },
+    {
+      name: "fallback_postrouting",
+      type: "nat",
+      hook: "postrouting",
+      priority: BEFORE_MASQUERADE,
+      // A process that sends to a local address sends from it; nobody could answer that.
+      rules: [
+        rule(
+          `${family} saddr @${FALLBACK_SET} ct status dnat masquerade`,
+          "processes of the node come from the node's address",
+        ),
+      ],
+    },
+  ];
+}
+
+/** One of the targets, by chance. With ports only where they differ: nft before 0.9.4 has no such maps. */
+function destination(family: Family, fallback: readonly Target[], port: number): string {
+  const bare = fallback.every((target) => target.port === port);
+  const entries = fallback.map(({ address, port: to }, index) => `${index} : ${bare ? address : `${address} . ${to}`}`);
+  return `${bare ? "" : `${family} `}to numgen random mod ${fallback.length} map { ${entries.join(", ")} }`;
+}
+
+function rule(text: string, purpose: string): NftRule {
+  const fingerprint = createHash("sha256").update(text).digest("hex").slice(0, 8);
+  return { text, comment: `${purpose}; ${fingerprint}` };
+}
+
+/**
+ * Text that puts the table in place of whatever table of that name there is, in one transaction.
+ *
+ * @param lease addresses that are let in at once for `leaseMs`
+ */
+export function tableText(table: NftTable, lease: readonly string[], leaseMs: number): string {
+  const lines = [removalText(table.family, table.name).trimEnd(), `table ${table.family} ${table.name} {`];
+  const type = table.family === "ip" ? "ipv4_addr" : "ipv6_addr";
+  for (const { name, elements } of table.sets) {
+    lines.push(`  set ${name} {`, `    type ${type}`);
+    if (name === LEASE_SET) {
+      lines.push("    flags timeout");
+      if (lease.length > 0)
+        lines.push(`    elements = { ${lease.map((each) => `${each} timeout ${leaseMs}ms`).join(", ")} }`);
+    } else if (elements.length > 0) {
+      lines.push(`    elements = { ${elements.join(", ")} }`);
+    }
+    lines.push("  }");
+  }
+  for (const { name, type: chainType, hook, priority, rules } of table.chains) {
+    lines.push(`  chain ${name} {`, `    type ${chainType} hook ${hook} priority ${priority}; policy accept;`);
+    for (const { text, comment } of rules) lines.push(`    ${text} comment "${comment}"`);
+    lines.push("  }");
+  }
+  return `${[...lines, "}"].join("\n")}\n`;
+}
+
+/** Removes a table, or does nothing when there is none. */
+export function removalText(family: Family, name: string): string {
+  return `add table ${family} ${name}\ndelete table ${family} ${name}\n`;
+}
