@@ -10,7 +10,7 @@ import { showNode } from "../../server/daemon/node-metrics.ts";
 import { builtDirectives } from "../../server/daemon/plugin-table.ts";
 import { Server } from "../../server/daemon/server.ts";
 import { BEATS_BYTES } from "../../server/keeper/beats-layout.ts";
-import { HANDED_OVER_SIGNAL } from "../../server/keeper/names.ts";
+import { HANDED_OVER_SIGNAL, NODE_END_SIGNAL } from "../../server/keeper/names.ts";
 import { NodeLife } from "../../server/keeper/node-life.ts";
 import { trapNodeSignals } from "../../server/keeper/node-signals.ts";
 import { startBanner } from "../serve-banner.ts";
@@ -24,6 +24,8 @@ import { pluginsText, usage, versionText } from "./usage.ts";
 
 const MIB = 1024 * 1024;
 const PROGRAM = "node-cache";
+/** As of a process that SIGKILL ended. */
+const KILLED = 137;
 
 /** @param argv words after `node-cache` */
 export async function main(argv: string[]): Promise<number> {
@@ -70,10 +72,10 @@ async function serveKept(settings: NodeCacheSettings): Promise<number> {
   const probing = new AbortController();
   let lameduck = true;
   const stop = (code: number): void => ended.resolve(code);
-  // Ctrl-C goes to the keeper too, which says when.
-  for (const signal of ["SIGINT", "SIGQUIT", "SIGHUP"] as const) process.on(signal, () => {});
-  process.once("SIGTERM", (signal) => {
-    log.info(`${signal}: Shutting down servers then terminating`);
+  // They may come to all processes at once: the keeper says when.
+  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"] as const) process.on(signal, () => {});
+  process.once(NODE_END_SIGNAL, () => {
+    log.info("Shutting down servers then terminating");
     stop(0);
   });
   process.once(HANDED_OVER_SIGNAL, () => {
@@ -105,10 +107,13 @@ async function serveAlone(settings: NodeCacheSettings): Promise<number> {
   }
   const exitCode = trapNodeSignals({
     node,
-    end: (signal) => {
-      if (signal === "SIGTERM") log.info("SIGTERM: Shutting down servers then terminating");
-      ended.resolve(signal === "SIGTERM" ? 0 : 1);
-      if (signal === "SIGKILL") void node.finish(true).then(() => process.exit(exitCode(1)));
+    end: (how) => {
+      if (how === "in order") {
+        log.info("Shutting down servers then terminating");
+        ended.resolve(0);
+      } else {
+        void node.finish(true).then(() => process.exit(exitCode(KILLED)));
+      }
     },
     reload: () => {},
   });

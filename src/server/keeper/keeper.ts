@@ -5,6 +5,7 @@ import { standardLog } from "../../base/log.ts";
 import { libc } from "../../linux/libc.ts";
 import { Handover } from "./handover.ts";
 import { KeeperError } from "./keeper-error.ts";
+import { NODE_END_SIGNAL } from "./names.ts";
 import { NodeLife, type NodePlan } from "./node-life.ts";
 import { trapNodeSignals } from "./node-signals.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -70,7 +71,11 @@ export async function runKeeper(options: KeeperOptions): Promise<number> {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, end);
     for (const signal of ["SIGUSR1", "SIGHUP"] as const) process.on(signal, reload);
   } else {
-    exitCode = trapNodeSignals({ node, end: (signal) => supervisor.end(signal), reload: (s) => supervisor.reload(s) });
+    exitCode = trapNodeSignals({
+      node,
+      end: (how) => supervisor.end(how === "in order" ? NODE_END_SIGNAL : "SIGKILL"),
+      reload: (signal) => supervisor.reload(signal),
+    });
   }
   await node?.prepare();
   const code = await supervisor.run();

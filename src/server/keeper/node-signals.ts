@@ -10,8 +10,8 @@
 
 export interface NodeSignalTargets {
   readonly node: { release(): Promise<void> };
-  /** Ends what serves: in good order (SIGTERM) or at once (SIGKILL). May be called twice. */
-  readonly end: (signal: "SIGTERM" | "SIGKILL") => void;
+  /** Ends what serves, in good order or at once. May be called again. */
+  readonly end: (how: "in order" | "at once") => void;
   readonly reload: (signal: NodeJS.Signals) => void;
 }
 
@@ -28,11 +28,12 @@ export function trapNodeSignals({ node, end, reload }: NodeSignalTargets): (code
     const again = endingAtMs !== undefined && nowMs - endingAtMs > SAME_SIGNAL_MS;
     if (signal === "SIGQUIT" || (again && signal === "SIGINT")) {
       forced = signal === "SIGQUIT" ? 0 : INTERRUPTED_TWICE;
-      void node.release().then(() => end("SIGKILL"));
+      void node.release().then(() => end("at once"));
     } else if (endingAtMs === undefined) {
-      void node.release().then(() => end("SIGTERM"));
+      void node.release().then(() => end("in order"));
     } else if (again) {
-      end("SIGTERM");
+      // Somebody does not want to wait for lameduck and queries in flight.
+      void node.release().then(() => end("at once"));
     }
     endingAtMs ??= nowMs;
   };
