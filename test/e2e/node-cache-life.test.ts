@@ -165,7 +165,7 @@ describe("the life of a node-cache", { skip: SKIP }, () => {
   it("captures nothing, and leaves nothing, when its Corefile is wrong", async () => {
     await open("iptables");
     const nodeCache = start({ template: ".:53 {\n    no_such_plugin\n}\n" });
-    assert.equal(await nodeCache.end("SIGUSR1"), 1);
+    assert.equal(await nodeCache.ended(), 1);
     assert.match(nodeCache.process.output(), /Corefile:2:5: .*no_such_plugin/);
     assert.doesNotMatch(nodeCache.process.output(), /Added back nodelocaldns rule/);
     assertNothingLeft(nodeCache);
@@ -215,10 +215,17 @@ describe("the life of a node-cache", { skip: SKIP }, () => {
     await first.captures();
     const pod = await startProbing(cluster, "pod", ["169.254.20.10", "10.96.0.10"], 10);
     const second = start({ args, folder: first.folder });
-    assert.equal(await first.process.child.exitCode ?? (await ended(first)), 0, first.process.output());
+    assert.equal(await first.ended(), 0, first.process.output());
     await sleep(500);
     const probes = await pod.end();
-    assert.deepEqual(failed(probes), [], second.process.output());
+    const lost = failed(probes);
+    assert.deepEqual(
+      lost.filter(({ transport }) => transport === "udp"),
+      [],
+      second.process.output(),
+    );
+    // A connection that the old instance has taken and not read yet is closed: its client connects again.
+    assert.ok(lost.length <= 2, describeProbes(lost, 0));
     assert.doesNotMatch(first.process.output(), /Tearing down|Removed/);
     assert.ok(hasRules() && hasLink());
     assert.equal(second.read("tmp/node-cache.pid"), `${second.pid}\n`);
@@ -330,10 +337,6 @@ function count(text: string, part: string): number {
 /** The set of leases changes by itself. */
 function withoutLease(ruleset: string): string {
   return ruleset.replaceAll(/ timeout \S+ expires \S+/g, "").replaceAll(/set \w*alive\w* \{[^}]*\}[^}]*\}/g, "");
-}
-
-async function ended(nodeCache: NodeCache): Promise<number | null> {
-  return await new Promise((resolve) => nodeCache.process.child.once("exit", (code) => resolve(code)));
 }
 
 /** As node-cache 1.26.5 makes them. */

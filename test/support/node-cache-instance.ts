@@ -32,6 +32,8 @@ export interface NodeCache {
   readonly pid: number;
   /** Its exit code, after a signal to the first process only, as a container's end is. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
+  /** Its exit code, when it ends by itself. */
+  ended(): Promise<number | null>;
   /** All its processes at once, with SIGKILL. */
   kill(): Promise<void>;
   /** Resolves when queries of the node come here. */
@@ -75,6 +77,7 @@ export function startNodeCache(cluster: ClusterNamespaces, start: NodeCacheStart
     process: started,
     folder,
     pid,
+    ended: () => exit,
     end: async (signal = "SIGTERM") => {
       if (started.child.exitCode === null && started.child.signalCode === null) process.kill(pid, signal);
       const timer = setTimeout(() => void started.end("SIGKILL"), PATIENCE_MS);
@@ -83,7 +86,7 @@ export function startNodeCache(cluster: ClusterNamespaces, start: NodeCacheStart
       return code;
     },
     kill: async () => void (await started.end("SIGKILL")),
-    captures: () => started.until("Added back nodelocaldns rule"),
+    captures: () => started.until("queries of this node come here\n"),
     read: (path) => readFileSync(join(folder, path), "utf8"),
     write,
     clean,

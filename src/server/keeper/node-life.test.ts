@@ -129,6 +129,7 @@ describe("the life of a node", () => {
       "[INFO] node: intercept address, rules nftables: a test",
       "[INFO] Added interface - nodelocaldns",
       "[INFO] Added back nodelocaldns rule - {raw PREROUTING [-p tcp -d 169.254.20.10 --dport 53 -j NOTRACK -m comment --comment NodeLocal DNS Cache: skip conntrack]}",
+      "[INFO] node: answers are ready, and queries of this node come here",
       "[INFO] Tearing down",
       "[INFO] Removed nodelocaldns rule - {raw PREROUTING [-p tcp -d 169.254.20.10 --dport 53 -j NOTRACK -m comment --comment NodeLocal DNS Cache: skip conntrack]}",
       "[INFO] Removed interface - nodelocaldns",

@@ -108,8 +108,11 @@ export class NodeLife {
     await this.#inTurn(async () => {
       if (this.#phase !== "capturing") return;
       this.#lease();
-      this.#report(await plumbing.ensureRules());
+      const changes = await plumbing.ensureRules();
+      this.#report(changes);
       this.#counters[NODE_CAPTURING_FLOAT] = 1;
+      const failed = changes.some(({ kind }) => kind === "failed");
+      if (!failed) this.#parts.log.info("node: answers are ready, and queries of this node come here");
       this.#timers.push(
         setInterval(() => this.#lease(), LEASE_REFRESH_MS),
         setInterval(() => void this.#check(), syncIntervalMs),
