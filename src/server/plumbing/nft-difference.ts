@@ -1,6 +1,6 @@
 /** What is different between a table that is wanted and one that the kernel has, as nft's JSON tells it (pure). */
 import type { PlannedChange } from "./step.ts";
-import { LEASE_SET, type NftTable } from "./nft-table.ts";
+import type { NftTable } from "./nft-table.ts";
 
 /** libnftables-json(5), the parts that are read. */
 interface Listed {
@@ -17,7 +17,7 @@ interface Listed {
 
 /**
  * @param listing what `list table` gave; undefined: there is no such table
- * @returns one for each rule, chain or set; empty when the table is as wanted, elements of the lease aside
+ * @returns one for each rule, chain or set; empty when the table is as wanted
  */
 export function tableDifference(wanted: NftTable, listing: unknown): PlannedChange[] {
   const place = `${wanted.family} ${wanted.name}`;
@@ -61,7 +61,7 @@ function setDifference(wanted: NftTable, parts: readonly Listed[]): PlannedChang
     const set = sets.get(name);
     if (set === undefined) {
       changes.push({ kind: "added", what: `${place} set ${name}` });
-    } else if (name !== LEASE_SET) {
+    } else if (elements !== undefined) {
       const there = new Set((set.elem ?? []).map(elementText));
       for (const element of elements) {
         if (!there.delete(element)) changes.push({ kind: "added", what: `${place} set ${name}: ${element}` });

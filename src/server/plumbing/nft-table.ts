@@ -24,7 +24,8 @@ export interface NftChain {
 
 export interface NftSet {
   readonly name: string;
-  readonly elements: readonly string[];
+  /** undefined: they come and go by themselves. */
+  readonly elements: readonly string[] | undefined;
 }
 
 export interface NftTable {
@@ -43,6 +44,12 @@ export interface NftPorts {
 export const LEASE_SET = "alive";
 const ADDRESS_SET = "addresses";
 const FALLBACK_SET = "without_service";
+const REWRITE_SET = "rewritten";
+/** Connections of clients that the cluster DNS has: source address, source port, address of ours. */
+const ELSEWHERE_SET = "elsewhere";
+const ELSEWHERE_TIMEOUT = "1m";
+/** Bounded: who opens more connections while nobody is here has them reset later. */
+const ELSEWHERE_SIZE = 65_535;
 /** NF_IP_PRI_RAW: before conntrack. */
 const RAW = -300;
 /** Before kube-proxy's NAT at -100: NAT happens once per hook. */
@@ -51,6 +58,8 @@ const BEFORE_MASQUERADE = 95;
 /** Behind all NAT. */
 const LAST = 300;
 const BOTH = "meta l4proto { tcp, udp }";
+const SYN = "tcp flags & (syn|ack) == syn";
+const NO_SYN = "tcp flags & (syn|ack) != syn";
 
 /** Each instance with a device of its own has tables of its own. */
 export function tableName(interfaceName: string): string {
@@ -82,8 +91,9 @@ export function nftTable(name: string, wanted: FamilyWanted, ports: NftPorts): N
     name,
     sets: [
       { name: ADDRESS_SET, elements: addresses },
-      { name: LEASE_SET, elements: [] },
-      ...(own.length === 0 ? [] : [{ name: "rewritten", elements: own }]),
+      { name: LEASE_SET, elements: undefined },
+      { name: ELSEWHERE_SET, elements: undefined },
+      ...(own.length === 0 ? [] : [{ name: REWRITE_SET, elements: own }]),
       ...(falls ? [{ name: FALLBACK_SET, elements: withoutService }] : []),
     ],
     chains: chains.filter((chain) => chain.rules.length > 0),
@@ -100,11 +110,11 @@ function incoming({ family, addresses, rewrites }: FamilyWanted, { port }: NftPo
         `${to(service)} ${BOTH} th dport ${port} ${family} daddr set ${own}`,
         "queries to the Service, to our own address",
       ),
-      ...gate(to(own), port, "notrack accept"),
+      ...gate(family, to(own), port),
       rule(`${to(own)} ${BOTH} th dport ${port} ${family} daddr set ${service}`, "nobody listens: back to the Service"),
     );
   }
-  return addresses.length === 0 ? rules : [...rules, ...gate(`${family} daddr @${ADDRESS_SET}`, port, "notrack")];
+  return addresses.length === 0 ? rules : [...rules, ...gate(family, `${family} daddr @${ADDRESS_SET}`, port)];
 }
 
 /**
@@ -113,18 +123,38 @@ function incoming({ family, addresses, rewrites }: FamilyWanted, { port }: NftPo
  * `wildcard 0`: one that is bound to all addresses is another resolver's. The kernel evaluates that on full sockets only: so
  * for TCP it is asked of the SYN, and of the rest whether there is a socket at all.
  */
-function gate(match: string, port: number, verdict: string): NftRule[] {
+function gate(family: Family, match: string, port: number): NftRule[] {
+  const tcp = `${match} tcp dport ${port}`;
   return [
-    rule(`${match} udp dport ${port} socket wildcard 0 ${verdict}`, "UDP queries while somebody listens"),
+    rule(`${match} udp dport ${port} socket wildcard 0 notrack accept`, "UDP queries while somebody listens"),
     rule(
-      `${match} tcp dport ${port} tcp flags & (syn|ack) == syn socket wildcard 0 ${verdict}`,
+      `${tcp} ${SYN} socket wildcard 0 delete @${ELSEWHERE_SET} { ${flow(family)} } notrack accept`,
       "TCP connects while somebody listens",
     ),
+    ...connectedElsewhere(family, tcp),
     rule(
-      `${match} tcp dport ${port} tcp flags & (syn|ack) != syn socket transparent 0 ${verdict}`,
+      `${tcp} ${NO_SYN} ${flow(family)} != @${ELSEWHERE_SET} socket transparent 0 notrack accept`,
       "TCP of connections that somebody here has",
     ),
   ];
+}
+
+/**
+ * Remembers connections that the cluster DNS took while nobody was here.
+ *
+ * Once somebody listens again, the kernel finds the listening socket for their packets too; without this they would be reset.
+ */
+function connectedElsewhere(family: Family, tcp: string): NftRule[] {
+  const update = `update @${ELSEWHERE_SET} { ${flow(family)} }`;
+  return [
+    rule(`${tcp} ${SYN} ${update}`, "TCP connects elsewhere: remember"),
+    rule(`${tcp} ${NO_SYN} ${flow(family)} @${ELSEWHERE_SET} ${update}`, "TCP connected elsewhere: remember on"),
+  ];
+}
+
+/** What identifies a connection to a port of ours. */
+function flow(family: Family): string {
+  return `${family} saddr . tcp sport . ${family} daddr`;
 }
 
 /** From processes of the node, us among them. There `socket` would find the client's own, hence the lease. */
@@ -133,15 +163,27 @@ function outgoing({ family, addresses, rewrites }: FamilyWanted, { port, healthP
   if (addresses.length > 0) {
     const to = `${family} daddr @${LEASE_SET}`;
     const from = `${family} saddr @${ADDRESS_SET}`;
+    const tcp = `${to} tcp dport ${port}`;
     rules.push(
-      rule(`${to} ${BOTH} th dport ${port} notrack`, "queries of the node's processes while the lease holds"),
+      rule(`${to} udp dport ${port} notrack`, "UDP queries of the node's processes while the lease holds"),
+      rule(
+        `${tcp} ${SYN} delete @${ELSEWHERE_SET} { ${flow(family)} } notrack accept`,
+        "TCP connects of the node's processes while the lease holds",
+      ),
+      ...connectedElsewhere(family, `${family} daddr @${ADDRESS_SET} tcp dport ${port}`),
+      rule(
+        `${tcp} ${NO_SYN} ${flow(family)} != @${ELSEWHERE_SET} notrack`,
+        "TCP of the node's processes while the lease holds",
+      ),
       rule(`${from} ${BOTH} th sport ${port} notrack`, "our replies"),
       rule(`${to} tcp dport ${healthPort} notrack`, "probes of health while the lease holds"),
       rule(`${from} tcp sport ${healthPort} notrack`, "replies to probes of health"),
     );
   }
   if (rewrites.length > 0) {
-    rules.push(rule(`${family} saddr @rewritten ${BOTH} th sport ${port} notrack`, "our replies from our own address"));
+    rules.push(
+      rule(`${family} saddr @${REWRITE_SET} ${BOTH} th sport ${port} notrack`, "our replies from our own address"),
+    );
   }
   return rules;
 }
@@ -209,14 +251,21 @@ function rule(text: string, purpose: string): NftRule {
 export function tableText(table: NftTable, lease: readonly string[], leaseMs: number): string {
   const lines = [removalText(table.family, table.name).trimEnd(), `table ${table.family} ${table.name} {`];
   const type = table.family === "ip" ? "ipv4_addr" : "ipv6_addr";
+  const leased = lease.map((each) => `${each} timeout ${leaseMs}ms`);
   for (const { name, elements } of table.sets) {
-    lines.push(`  set ${name} {`, `    type ${type}`);
-    if (name === LEASE_SET) {
-      lines.push("    flags timeout");
-      if (lease.length > 0)
-        lines.push(`    elements = { ${lease.map((each) => `${each} timeout ${leaseMs}ms`).join(", ")} }`);
-    } else if (elements.length > 0) {
-      lines.push(`    elements = { ${elements.join(", ")} }`);
+    lines.push(`  set ${name} {`);
+    if (name === ELSEWHERE_SET) {
+      lines.push(
+        `    type ${type} . inet_service . ${type}`,
+        `    size ${ELSEWHERE_SIZE}`,
+        "    flags dynamic,timeout",
+      );
+      lines.push(`    timeout ${ELSEWHERE_TIMEOUT}`);
+    } else {
+      lines.push(`    type ${type}`);
+      if (name === LEASE_SET) lines.push("    flags timeout");
+      const there = name === LEASE_SET ? leased : (elements ?? []);
+      if (there.length > 0) lines.push(`    elements = { ${there.join(", ")} }`);
     }
     lines.push("  }");
   }

@@ -3,12 +3,12 @@ import { chooseRules, type Chosen } from "./choose-rules.ts";
 import { NodeLink } from "./node-link.ts";
 import type { Change, Plumbing, PlumbingSpec } from "./plumbing.ts";
 import type { RuleBackend } from "./rule-backend.ts";
-import { failedChange, planAndApply, type StepGroup } from "./step.ts";
+import { failedChange, planAndApply, type Step, type StepGroup } from "./step.ts";
 import { checkSpec, targets, wantedOf, type FamilyWanted } from "./wanted.ts";
 
 /** What would be done, or why that cannot be told. */
 export interface Plan {
-  readonly steps: StepGroup;
+  readonly steps: readonly Step[];
   /** Of kind `failed`. */
   readonly failures: readonly Change[];
 }
@@ -98,6 +98,30 @@ export class NodePlumbing implements Plumbing {
     );
   }
 
+  /**
+   * What there is of ours, and of a node-cache that is gone, with its rules for other addresses too.
+   *
+   * The interface comes last: without it, rules that skip conntrack would leave queries nowhere to go.
+   */
+  async planRemoval(): Promise<Plan> {
+    return await this.#planOf(
+      () => this.#rules.planRemoval(this.#wanted, true),
+      async () => this.#link?.planRemoval() ?? [],
+    );
+  }
+
+  /** Applies `planRemoval`. */
+  async cleanUp(): Promise<readonly Change[]> {
+    return await this.#inTurn(async () => {
+      const rules = await planAndApply("rules", () => this.#rules.planRemoval(this.#wanted, true));
+      const link = await planAndApply(
+        `interface ${this.#spec.interfaceName}`,
+        async () => this.#link?.planRemoval() ?? [],
+      );
+      return [...rules, ...link];
+    });
+  }
+
   close(): void {
     this.#link?.close();
     this.#rules.close();
@@ -105,16 +129,16 @@ export class NodePlumbing implements Plumbing {
 
   async #planOf(...parts: (() => Promise<readonly StepGroup[]>)[]): Promise<Plan> {
     return await this.#inTurn(async () => {
-      const steps: StepGroup[] = [];
+      const steps: Step[] = [];
       const failures: Change[] = [];
       for (const part of parts) {
         try {
-          steps.push((await part()).flat());
+          steps.push(...(await part()).flat());
         } catch (error) {
-          failures.push(failedChange("plan", error));
+          failures.push(failedChange("its state cannot be read", error));
         }
       }
-      return { steps: steps.flat(), failures };
+      return { steps, failures };
     });
   }
 
