@@ -2,7 +2,7 @@
  * `npm run build`: what the published package runs, in `dist/`.
  *
  * - `dist/src/`: every module compiled, declarations included, for programs that import parts of Nodens (`exports`).
- * - `dist/nodens/`: the command bundled into few files, its keeper and the fast-path thread into others: Node.js then
+ * - `dist/nodens/`: the commands bundled into few files, their keepers and the fast-path thread into others: Node.js then
  *   starts in half the time, and comments and unused exports take no memory. Packages that are used rarely stay outside of it,
  *   koffi because it is native.
  *
@@ -36,10 +36,19 @@ if (tsc.status === 0) {
   };
   // Workers are found beside the module that starts them. What is imported when it is needed stays apart: in one file, the
   // packages of plugins that nobody uses would be loaded at each start.
-  await build({ ...common, entryPoints: { main: "src/cli/main.ts" }, splitting: true, chunkNames: "[name]-[hash]" });
   await build({
     ...common,
-    entryPoints: { "fastpath.worker": "src/server/fastpath/fastpath.worker.ts", keeper: "src/server/keeper/keeper.ts" },
+    entryPoints: { main: "src/cli/main.ts", "node-cache": "src/cli/node-cache/main.ts" },
+    splitting: true,
+    chunkNames: "[name]-[hash]",
+  });
+  await build({
+    ...common,
+    entryPoints: {
+      "fastpath.worker": "src/server/fastpath/fastpath.worker.ts",
+      keeper: "src/server/keeper/keeper.ts",
+      "node-cache-keeper": "src/cli/node-cache/keep.ts",
+    },
   });
 }
 process.exitCode = tsc.status === 0 ? 0 : 1;

@@ -4,10 +4,16 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CLUSTER_ANSWERS, ClusterNamespaces, EXTERNAL_ANSWER } from "../support/cluster-namespaces.ts";
 import { missing } from "../support/machine.ts";
-import { goldenTemplate, type NodeCache, startNodeCache, stockArgs } from "../support/node-cache-instance.ts";
+import {
+  getAtNode,
+  goldenTemplate,
+  type NodeCache,
+  startNodeCache,
+  stockArgs,
+} from "../support/node-cache-instance.ts";
 import { failed, startProbing } from "../support/probes.ts";
 
-const SKIP = missing("linux", "root", "namespaces", "ip", "nft", "iptables", "sysctl", "dig", "curl");
+const SKIP = missing("linux", "root", "namespaces", "ip", "nft", "iptables", "sysctl", "dig");
 const ADDRESSES = ["169.254.20.10", "10.96.0.10"];
 const IN_FORCE_MS = 2000;
 
@@ -17,13 +23,15 @@ describe("a kube-dns ConfigMap that changes under load", { skip: SKIP }, () => {
   const dig = (name: string): string =>
     cluster.run("pod", "dig", "+short", "+tries=1", "+time=2", "@169.254.20.10", name).trim();
   const errors = (): string | undefined =>
-    /setup_errors_total\{errortype="configmap"\} (\d+)/.exec(
-      cluster.run("node", "curl", "-sf", "http://127.0.0.1:9353/metrics"),
-    )?.[1];
+    /setup_errors_total\{errortype="configmap"\} (\d+)/.exec(getAtNode(cluster, "http://127.0.0.1:9353/metrics"))?.[1];
 
   before(async () => {
     cluster = await ClusterNamespaces.open("iptables");
-    nodeCache = startNodeCache(cluster, { args: stockArgs(), template: goldenTemplate("1.26.base"), kubeDns: { stubDomains: "{}" } });
+    nodeCache = startNodeCache(cluster, {
+      args: stockArgs(),
+      template: goldenTemplate("1.26.base"),
+      kubeDns: { stubDomains: "{}" },
+    });
     await nodeCache.captures();
   });
   after(async () => {

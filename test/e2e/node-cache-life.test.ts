@@ -6,6 +6,7 @@ import { childrenOf } from "../../bench/process-accounts.ts";
 import { CLUSTER_ANSWERS, ClusterNamespaces, ENDPOINTS, type ProxyMode } from "../support/cluster-namespaces.ts";
 import { missing } from "../support/machine.ts";
 import {
+  getAtNode,
   goldenTemplate,
   type NodeCache,
   type NodeCacheStart,
@@ -97,7 +98,11 @@ describe("the life of a node-cache", { skip: SKIP }, () => {
       for (const [target, probes] of ofPod) {
         const told = `pod, ${target}\n${describeProbes(probes, killedMs)}`;
         const answers = (from: number, to: number): string[] =>
-          [...new Set(probes.filter(({ sentMs }) => sentMs > from && sentMs < to).flatMap(({ answer }) => answer ?? []))].toSorted();
+          [
+            ...new Set(
+              probes.filter(({ sentMs }) => sentMs > from && sentMs < to).flatMap(({ answer }) => answer ?? []),
+            ),
+          ].toSorted();
         assert.ok(failed(probes).length <= 1, `${failed(probes).length} failed: ${told}`);
         assert.deepEqual(answers(0, killedMs - 100), [NODE_ANSWER], told);
         assert.deepEqual(answers(killedMs + 100, restartedMs), CLUSTER_ANSWERS, told);
@@ -124,7 +129,10 @@ describe("the life of a node-cache", { skip: SKIP }, () => {
     const nodeCache = start({ args: [...stockArgs(), "-rules", "iptables"] });
     await nodeCache.process.until("\nNodens-");
     await sleep(1500);
-    const saved = cluster.run("node", "iptables-save").split("\n").filter((line) => line.includes("NodeLocal"));
+    const saved = cluster
+      .run("node", "iptables-save")
+      .split("\n")
+      .filter((line) => line.includes("NodeLocal"));
     assert.equal(saved.length, 24, saved.join("\n"));
     assert.equal(new Set(saved).size, 24, "no rule twice");
     assert.equal(digAt("pod", "10.96.0.10"), NODE_ANSWER);
@@ -154,7 +162,11 @@ describe("the life of a node-cache", { skip: SKIP }, () => {
     assert.ok(!hasRules(), rules());
     assert.ok(hasLink());
     assert.ok(CLUSTER_ANSWERS.includes(digAt("pod", "10.96.0.10")), "the cluster DNS answers");
-    const upstream = cluster.script("node", "./fixed-answer-server.worker.ts", '[{"address":"127.0.0.9","answer":"192.0.2.3"}]');
+    const upstream = cluster.script(
+      "node",
+      "./fixed-answer-server.worker.ts",
+      '[{"address":"127.0.0.9","answer":"192.0.2.3"}]',
+    );
     await upstream.until("ready\n");
     await nodeCache.captures();
     assert.equal(digAt("pod", "10.96.0.10"), "192.0.2.3");
@@ -202,7 +214,7 @@ describe("the life of a node-cache", { skip: SKIP }, () => {
     await sleep(300);
     assert.equal(digAt("pod", "10.96.0.10"), NODE_ANSWER);
     assert.equal(digAt("node", "169.254.20.10"), NODE_ANSWER);
-    const metrics = cluster.run("node", "curl", "-sf", "http://127.0.0.1:9353/metrics");
+    const metrics = getAtNode(cluster, "http://127.0.0.1:9353/metrics");
     assert.ok(Number(/^nodens_node_restored_total (\d+)$/m.exec(metrics)?.[1]) >= 3, metrics);
     assert.equal(await nodeCache.end(), 0);
     assertNothingLeft(nodeCache);

@@ -4,9 +4,15 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CLUSTER_ANSWERS, ClusterNamespaces, EXTERNAL_ANSWER, SERVICES } from "../support/cluster-namespaces.ts";
 import { missing } from "../support/machine.ts";
-import { goldenTemplate, type NodeCache, startNodeCache, stockArgs } from "../support/node-cache-instance.ts";
+import {
+  getAtNode,
+  goldenTemplate,
+  type NodeCache,
+  startNodeCache,
+  stockArgs,
+} from "../support/node-cache-instance.ts";
 
-const SKIP = missing("linux", "root", "namespaces", "ip", "nft", "iptables", "sysctl", "dig", "conntrack", "curl");
+const SKIP = missing("linux", "root", "namespaces", "ip", "nft", "iptables", "sysctl", "dig", "conntrack");
 const ADDRESSES = ["169.254.20.10", "10.96.0.10"];
 
 interface Era {
@@ -30,7 +36,8 @@ for (const { name, template, args } of ERAS) {
   describe(`the manifest of ${name}`, { skip: SKIP }, () => {
     let cluster: ClusterNamespaces;
     let nodeCache: NodeCache;
-    const dig = (...words: string[]): string => cluster.run("pod", "dig", "+short", "+tries=1", "+time=2", ...words).trim();
+    const dig = (...words: string[]): string =>
+      cluster.run("pod", "dig", "+short", "+tries=1", "+time=2", ...words).trim();
 
     before(async () => {
       cluster = await ClusterNamespaces.open("iptables");
@@ -74,7 +81,7 @@ for (const { name, template, args } of ERAS) {
     });
 
     it("shows health, and the same metrics at both addresses", () => {
-      const get = (url: string): string => cluster.run("node", "curl", "-sf", url);
+      const get = (url: string): string => getAtNode(cluster, url);
       assert.equal(name === "the newest" || get("http://169.254.20.10:8080/health") === "OK", true);
       const families = (text: string): string[] => text.split("\n").filter((line) => line.startsWith("# TYPE"));
       const ours = get("http://127.0.0.1:9353/metrics");
@@ -108,7 +115,8 @@ for (const { name, template, args } of ERAS) {
       assert.doesNotMatch(cluster.run("node", "ip", "link"), /nodelocaldns/);
       assert.doesNotMatch(cluster.run("node", "nft", "list", "ruleset"), /nodens|NodeLocal/);
       // The node is as before: the cluster DNS answers.
-      for (const address of SERVICES.slice(0, 1)) assert.ok(CLUSTER_ANSWERS.includes(dig(`@${address}`, "web.shop.svc.cluster.local")));
+      for (const address of SERVICES.slice(0, 1))
+        assert.ok(CLUSTER_ANSWERS.includes(dig(`@${address}`, "web.shop.svc.cluster.local")));
     });
   });
 }

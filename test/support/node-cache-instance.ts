@@ -92,3 +92,12 @@ export function startNodeCache(cluster: ClusterNamespaces, start: NodeCacheStart
     clean,
   };
 }
+
+/** Body of an HTTP answer, as the node sees it; throws when its status is not 200. */
+export function getAtNode(cluster: ClusterNamespaces, url: string): string {
+  const script = `fetch(process.argv[1]).then(async (reply) => {
+    if (reply.status !== 200) throw new Error(String(reply.status));
+    process.stdout.write(await reply.text());
+  })`;
+  return cluster.run("node", process.execPath, "--eval", script, url);
+}

@@ -39,7 +39,8 @@ describe("the flags of node-cache", () => {
       ["500ms", 500],
     ];
     for (const [text, ms] of cases) assert.equal(good(...LOCAL, "-syncinterval", text).syncinterval, ms, text);
-    for (const text of ["", "0", "-5s", "x", "1ms", "9999h"]) assert.equal(settings("-syncinterval", text), "mistake", text);
+    for (const text of ["", "0", "-5s", "x", "1ms", "9999h"])
+      assert.equal(settings("-syncinterval", text), "mistake", text);
   });
 
   it("take addresses of both families", () => {
@@ -55,8 +56,16 @@ describe("the flags of node-cache", () => {
     ["a port that is too high", [...LOCAL, "-dns.port=65536"], 'invalid port specified - "65536"'],
     ["a health port that is none", [...LOCAL, "-health-port", "x"], 'invalid healthcheck port specified - "x"'],
     ["a service address that is none", [...LOCAL, "-service-ip", "x"], 'invalid service-ip specified - "x"'],
-    ["rewriting without one", [...LOCAL, "-intercept=rewrite"], "-intercept=rewrite needs -service-ip, the address that pods send to"],
-    ["an endpoint that is none", [...LOCAL, "-fallback", "10.0.0.1,kube-dns"], 'invalid fallback specified - "kube-dns"'],
+    [
+      "rewriting without one",
+      [...LOCAL, "-intercept=rewrite"],
+      "-intercept=rewrite needs -service-ip, the address that pods send to",
+    ],
+    [
+      "an endpoint that is none",
+      [...LOCAL, "-fallback", "10.0.0.1,kube-dns"],
+      'invalid fallback specified - "kube-dns"',
+    ],
   ];
   for (const [what, words, message] of refused) {
     it(`are refused: ${what}`, () => assert.equal(settings(...words), message));

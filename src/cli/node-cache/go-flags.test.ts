@@ -33,7 +33,8 @@ describe("flags in Go's form", () => {
   });
 
   it("are written in four ways, and the last one wins", () => {
-    for (const line of ["-ip a", "-ip=a", "--ip a", "--ip=a", "-ip b -ip a"]) assert.equal(valuesOf(line).ip, "a", line);
+    for (const line of ["-ip a", "-ip=a", "--ip a", "--ip=a", "-ip b -ip a"])
+      assert.equal(valuesOf(line).ip, "a", line);
     assert.equal(valuesOf("-ip -up").ip, "-up");
     assert.equal(valuesOf("-ip=a=b").ip, "a=b");
     assert.equal(valuesOf("-ip=").ip, "");

@@ -39,7 +39,10 @@ describe("the kube-dns ConfigMap", () => {
   ];
   for (const [what, files, message] of bad) {
     it(`is refused: ${what}`, () => {
-      assert.throws(() => read(files), (error) => error instanceof KubeDnsConfigError && message.test(error.message));
+      assert.throws(
+        () => read(files),
+        (error) => error instanceof KubeDnsConfigError && message.test(error.message),
+      );
     });
   }
 });

@@ -120,7 +120,12 @@ async function serveAlone(settings: NodeCacheSettings): Promise<number> {
   await node.prepare();
   try {
     const told = toldOf(plan.plumbing);
-    const started = await startServing(settings, { keeper: undefined, told, counters, onFatal: () => ended.resolve(1) });
+    const started = await startServing(settings, {
+      keeper: undefined,
+      told,
+      counters,
+      onFatal: () => ended.resolve(1),
+    });
     serving = started.server;
     const { configuration } = started;
     node.serves();

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -66,7 +75,10 @@ function made(...words: string[]): { readonly configuration: NodeConfiguration; 
   return { configuration, printed };
 }
 
-async function begun(again = false, ...words: string[]): Promise<{ configuration: NodeConfiguration; server: FakeServer }> {
+async function begun(
+  again = false,
+  ...words: string[]
+): Promise<{ configuration: NodeConfiguration; server: FakeServer }> {
   const { configuration } = made(...words);
   const server = await configuration.begin(async () => new FakeServer(configuration.load).start(), again);
   return { configuration, server };
@@ -99,7 +111,9 @@ describe("the configuration of a node-cache", () => {
     assert.match(server.text, /acme\.local/);
     assert.match(inFile(), /^\.:53 \{\n {4}bind 169\.254\.20\.10\n[\s\S]*acme\.local:53 \{/);
     assert.deepEqual(readdirSync(folder).toSorted(), ["Corefile", "base", "kube-dns"], "nothing is left beside it");
-    assert.ok(log.lines.includes("[INFO] Updated Corefile with 1 custom stubdomains and upstream servers /etc/resolv.conf"));
+    assert.ok(
+      log.lines.includes("[INFO] Updated Corefile with 1 custom stubdomains and upstream servers /etc/resolv.conf"),
+    );
     assert.ok(log.lines.includes("[INFO] Using config file:"));
     assert.equal(configuration.errors, 0);
   });

@@ -111,7 +111,9 @@ export class NodeConfiguration {
     const server = await this.#start(start, fromStdin || before !== undefined);
     if (fromStdin) return server;
     this.#inUse ??= before;
-    const folders = [dirname(this.#parts.settings.basecorefile), this.#kubeDnsFolder].filter((each) => each !== undefined);
+    const folders = [dirname(this.#parts.settings.basecorefile), this.#kubeDnsFolder].filter(
+      (each) => each !== undefined,
+    );
     this.#watch = new FolderWatch(folders, () => void this.update(server));
     void this.update(server);
     return server;

@@ -1,6 +1,7 @@
 /** What the flags want of the life of the node. */
 import type { NodePlan } from "../../server/keeper/node-life.ts";
 import { openPlumbing } from "../../server/plumbing/open-plumbing.ts";
+import { planText } from "../../server/plumbing/plan-text.ts";
 import type { NodeCacheSettings } from "./flags.ts";
 import { plumbingSpec } from "./plumbing.ts";
 
@@ -17,17 +18,14 @@ export async function nodePlanOf(settings: NodeCacheSettings): Promise<NodePlan>
   };
 }
 
-/** What would be changed on the node, as programs that would do the same and what they would be given. @throws PlumbingError */
+/** What would be changed on the node, as a shell script that would do the same. @throws PlumbingError */
 export async function printDryRun(settings: NodeCacheSettings): Promise<number> {
   const plumbing = await openPlumbing(plumbingSpec(settings));
   const { intercept, backend, why } = plumbing.choice;
-  const { steps, failures } = await plumbing.plan();
+  const plan = await plumbing.plan();
   plumbing.close();
+  const text = planText(plan);
   process.stdout.write(`# intercept ${intercept}, rules ${backend}: ${why}\n`);
-  for (const { program, input } of steps) {
-    process.stdout.write(`\n${program} <<'END'\n${input}${input.endsWith("\n") ? "" : "\n"}END\n`);
-  }
-  if (steps.length === 0 && failures.length === 0) process.stdout.write("# nothing: the node is as wanted\n");
-  for (const { what, failure } of failures) process.stderr.write(`node-cache: ${what}: ${failure?.reason}\n`);
-  return failures.length === 0 ? 0 : 1;
+  process.stdout.write(text === "" ? "# Nothing is to be done: the node is as wanted.\n" : text);
+  return plan.failures.length === 0 ? 0 : 1;
 }

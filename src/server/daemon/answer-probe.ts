@@ -10,7 +10,17 @@ import type { Log } from "../../base/log.ts";
 import { nameFromText } from "../../dns/name-text.ts";
 import { buildQuery } from "../../dns/query-builder.ts";
 import { admitQuery, QueryView, VERDICT_ACCEPT } from "../../dns/query-view.ts";
-import { CLASS_IN, RCODE_SERVFAIL, TYPE_A, TYPE_AAAA, TYPE_MX, TYPE_NS, TYPE_SOA, TYPE_SRV, TYPE_TXT } from "../../dns/types.ts";
+import {
+  CLASS_IN,
+  RCODE_SERVFAIL,
+  TYPE_A,
+  TYPE_AAAA,
+  TYPE_MX,
+  TYPE_NS,
+  TYPE_SOA,
+  TYPE_SRV,
+  TYPE_TXT,
+} from "../../dns/types.ts";
 import { Query } from "../chain/query.ts";
 import type { Block } from "./block.ts";
 
@@ -53,7 +63,9 @@ export async function untilAnswers({ blocks, clock, log, signal }: AnswerProbePa
       sleep(PATIENCE_MS, undefined, { ref: false }),
     ]);
     if (signal.aborted) return false;
-    const silent = blocks().map(nameOf).filter((name) => !answered.has(name));
+    const silent = blocks()
+      .map(nameOf)
+      .filter((name) => !answered.has(name));
     if (silent.length === 0) return true;
     if (clock.monotonicMs() - startedAtMs >= PATIENCE_MS) {
       if (answered.size > 0) {

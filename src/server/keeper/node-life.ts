@@ -163,7 +163,11 @@ export class NodeLife {
     const { plumbing, skipTeardown } = this.#parts;
     if (this.#phase !== "left") {
       const removes = served ? !skipTeardown : this.#madeInterface;
-      if (removes) await this.#atMost(this.#inTurn(async () => this.#report(await plumbing.removeInterface())), "interface");
+      if (removes)
+        await this.#atMost(
+          this.#inTurn(async () => this.#report(await plumbing.removeInterface())),
+          "interface",
+        );
     }
     this.#phase = "over";
     this.#fallback.close();
@@ -213,7 +217,9 @@ export class NodeLife {
     const first = await Promise.race([work, timeout]);
     clearTimeout(timer);
     if (first === late) {
-      this.#parts.log.error(`${what} cannot be removed within ${TEARDOWN_MS / 1000} s: \`nodens node cleanup\` does it`);
+      this.#parts.log.error(
+        `${what} cannot be removed within ${TEARDOWN_MS / 1000} s: \`nodens node cleanup\` does it`,
+      );
     }
   }
 
