@@ -61,7 +61,7 @@ describe("a kube-dns ConfigMap that changes under load", { skip: SKIP }, () => {
     const tookMs = await inForce("acme.local", (answer) => answer === CLUSTER_ANSWERS[0]);
     await sleep(1000);
     const probes = await probing.end();
-    assert.ok(probes.length > 500, `${probes.length} probes`);
+    assert.ok(probes.length > 100, `${probes.length} probes`);
     assert.deepEqual(failed(probes), []);
     assert.equal(cluster.seen().filter(({ name }) => name === `${kept}.`).length, 1, "asked of the cluster DNS once");
     assert.equal(errors(), "0");
