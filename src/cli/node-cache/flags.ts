@@ -51,6 +51,12 @@ export interface FlagValues {
   readonly "health-port": string;
   readonly skipteardown: boolean;
   readonly reloadwithsignal: boolean;
+  readonly "tls-enabled": boolean;
+  readonly "tls-cert-file": string;
+  readonly "tls-private-key-file": string;
+  readonly "tls-client-auth-type": string;
+  readonly "tls-client-ca-file": string;
+  readonly "tls-min-version": string;
   readonly conf: string;
   readonly plugins: boolean;
   readonly pidfile: string;
@@ -98,6 +104,12 @@ export const FLAGS: FlagTable<FlagValues> = {
   "health-port": string("8080", "port used by health plugin"),
   skipteardown: boolean(false, "leave rules and interface in place on exit"),
   reloadwithsignal: boolean(false, "accepted: a new configuration is always in use at once"),
+  "tls-enabled": boolean(false, "metrics over TLS: not served by this version"),
+  "tls-cert-file": string("/etc/ssl/tls.crt", "has no effect"),
+  "tls-private-key-file": string("/etc/ssl/tls.key", "has no effect"),
+  "tls-client-auth-type": string("NoClientCert", "has no effect"),
+  "tls-client-ca-file": string("", "has no effect"),
+  "tls-min-version": string("TLS13", "has no effect"),
   // Of CoreDNS, which node-cache contains.
   conf: string("", "Corefile to write and load; `stdin` reads it there"),
   plugins: boolean(false, "List installed plugins"),
@@ -168,6 +180,7 @@ export function settingsOf(values: FlagValues): NodeCacheSettings | string {
   if (values.intercept === "rewrite" && serviceAddresses.length === 0) {
     return "-intercept=rewrite needs -service-ip, the address that pods send to";
   }
+  if (values["tls-enabled"]) return "-tls-enabled: metrics over TLS are not served by this version";
   const fallbackEndpoints = listOf(values.fallback);
   for (const endpoint of fallbackEndpoints) {
     if (endpointOf(endpoint) === undefined) return `invalid fallback specified - ${JSON.stringify(endpoint)}`;
