@@ -1,7 +1,9 @@
 /** `nodens node`: what the node agent has changed on this node, against what is wanted; and its removal. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { UsageError } from "../base/errors.ts";
 import type { NodePlumbing } from "../server/plumbing/open-plumbing.ts";
 import { openPlumbing, type Plan } from "../server/plumbing/open-plumbing.ts";
+import { PlumbingError } from "../server/plumbing/plumbing-error.ts";
 import { planText } from "../server/plumbing/plan-text.ts";
 import type { Change, Intercept, PlumbingSpec, RuleBackend } from "../server/plumbing/plumbing.ts";
 
@@ -66,7 +68,10 @@ function withSpec(command: Command): Command {
 }
 
 async function withPlumbing(flags: NodeFlags, action: (plumbing: NodePlumbing) => Promise<number>): Promise<number> {
-  const plumbing = await openPlumbing(specOf(flags));
+  const plumbing = await openPlumbing(specOf(flags)).catch((error: unknown) => {
+    if (!(error instanceof PlumbingError)) throw error;
+    throw new UsageError(error.message, error.hint === undefined ? {} : { hint: error.hint });
+  });
   try {
     return await action(plumbing);
   } finally {

@@ -4,6 +4,7 @@
  * What one call is given is one transaction: the kernel takes all of it or nothing.
  */
 import { loadLibrary } from "./libc.ts";
+import { mayChangeRules } from "./net-admin.ts";
 import { findProgram, runProgramSync } from "./run-program.ts";
 
 /** What nft or the kernel refused; the message is the first line that says why. */
@@ -11,6 +12,11 @@ export class NftablesError extends Error {
   constructor(message: string) {
     super(message);
     this.name = "NftablesError";
+  }
+
+  /** The capability NET_ADMIN is missing. */
+  get isPermission(): boolean {
+    return /Operation not permitted|you must be root/.test(this.message);
   }
 }
 
@@ -59,6 +65,7 @@ const PROTOTYPES = {
 const SONAME = "libnftables.so.1";
 const OUTPUT_JSON = 1 << 4;
 const PROGRAM_TIMEOUT_MS = 5000;
+const NOT_PERMITTED = "Operation not permitted";
 const NO_SUCH_TABLE = /No such file or directory/;
 
 /** @returns undefined where there is neither the library nor the program */
@@ -113,6 +120,8 @@ class LibraryNftables implements Nftables {
 
   #run(commands: string): string | undefined {
     if (this.#context === 0) throw new Error("nftables is closed");
+    // The library would write to standard error by itself.
+    if (mayChangeRules() === false) return NOT_PERMITTED;
     const failed = this.#library.nft_run_cmd_from_buffer(this.#context, commands) !== 0;
     // Read even when all went well: reading empties it, and warnings are of no use to anybody.
     const words = this.#library.nft_ctx_get_error_buffer(this.#context) ?? "";

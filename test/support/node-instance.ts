@@ -1,8 +1,10 @@
 /** An instance on the node of a `ClusterNamespaces`: `nodens serve`, and somebody who holds the plumbing. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { childrenOf } from "../../bench/process-accounts.ts";
 import type { PlumbingSpec } from "../../src/server/plumbing/plumbing.ts";
 import { type ClusterNamespaces, ENDPOINTS, LOCAL_ADDRESSES, SERVICES, type Started } from "./cluster-namespaces.ts";
 
@@ -15,8 +17,8 @@ export interface NodeInstance {
   readonly server: Started;
   /** In the order of a clean end: rules and interface go, then the server. */
   end(): Promise<void>;
-  /** Everything at once, with SIGKILL. */
-  kill(): Promise<void>;
+  /** Everything at once, with SIGKILL. @returns when, in ms of the wall clock; sockets are open until `goneMs` */
+  kill(): Promise<{ readonly signalMs: number; readonly goneMs: number }>;
 }
 
 /** As `node-cache` gets them in its manifest, with cluster DNS endpoints for what no Service answers. */
@@ -59,10 +61,27 @@ export async function startInstance(cluster: ClusterNamespaces, spec: PlumbingSp
       clean();
     },
     kill: async () => {
-      await Promise.all([plumbing.end("SIGKILL"), server.end("SIGKILL")]);
+      const keeper = server.child.pid ?? 0;
+      const all = [keeper, ...childrenOf(keeper)];
+      const signalMs = Date.now();
+      const ended = Promise.all([server.end("SIGKILL"), plumbing.end("SIGKILL")]);
+      while (all.some(isThere)) await sleep(1);
+      const goneMs = Date.now();
+      await ended;
       clean();
+      return { signalMs, goneMs };
     },
   };
+}
+
+/** Whether a process has its descriptors yet: one that is left to be waited for (Z), and has no other thread, has not. */
+function isThere(pid: number): boolean {
+  try {
+    const isZombie = /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    return !isZombie || readdirSync(`/proc/${pid}/task`).length > 1;
+  } catch {
+    return false;
+  }
 }
 
 function corefileOf(addresses: readonly string[]): string {

@@ -81,7 +81,7 @@ function tryNftables(spec: PlumbingSpec, iptables: IptablesTools, rewrites: bool
   } catch (error) {
     if (!(error instanceof NftablesError)) throw error;
     // Without the capability iptables cannot either; each check says so, and it may be given later.
-    if (isPermission(error)) return chosen();
+    if (error.isPermission) return chosen();
     return refused(nft, error);
   }
 }
@@ -89,10 +89,6 @@ function tryNftables(spec: PlumbingSpec, iptables: IptablesTools, rewrites: bool
 function refused(nft: Nftables, error: NftablesError): Nft {
   nft.close();
   return { refusal: `nftables (${nft.by}) refuses the rules: ${error.message}` };
-}
-
-function isPermission(error: NftablesError): boolean {
-  return /Operation not permitted|you must be root/.test(error.message);
 }
 
 function ofIptables(

@@ -28,6 +28,15 @@ export class IptablesRules implements RuleBackend {
     return await iptablesSteps(this.#tools, { wanted: rules, managed: rules });
   }
 
+  /** Rules that a dead instance left are adopted as they are, as node-cache does. */
+  async planClosing(): Promise<readonly StepGroup[]> {
+    return [];
+  }
+
+  async planDraining(wanted: readonly FamilyWanted[]): Promise<readonly StepGroup[]> {
+    return await this.planRemoval(wanted, false);
+  }
+
   async planRemoval(wanted: readonly FamilyWanted[], everyAddress: boolean): Promise<readonly StepGroup[]> {
     return await iptablesSteps(this.#tools, { wanted: [], managed: this.#rulesOf(wanted), everyAddress });
   }

@@ -32,9 +32,11 @@ export async function iptablesSteps(tools: IptablesTools, wish: IptablesWish): P
     const steps: Step[] = [];
     for (const table of wanted.length > 0 ? IPTABLES_TABLES : IPTABLES_TABLES.toReversed()) {
       const inTable = (rules: readonly IptablesRule[]): IptablesRule[] => rules.filter((rule) => rule.table === table);
+      const managed = inTable(ofFamily(wish.managed));
+      if (inTable(wanted).length + managed.length === 0 && wish.everyAddress !== true) continue;
       const saved = await readTable(tool, table, inTable(wanted).length > 0 && wish.onlyWhereUsed !== true);
       const wantedHere = wish.onlyWhereUsed === true && !saved.used ? [] : inTable(wanted);
-      const difference = tableDifferenceOf(wantedHere, inTable(ofFamily(wish.managed)), saved, wish.everyAddress);
+      const difference = tableDifferenceOf(wantedHere, managed, saved, wish.everyAddress);
       if (!isNothing(difference)) steps.push(restoreStep(tool, table, difference));
     }
     if (steps.length > 0) groups.push(steps);

@@ -11,9 +11,8 @@ import { type SavedTable, parseSave } from "./iptables-save.ts";
 import { PlumbingFailure } from "./plumbing-error.ts";
 import type { Family } from "./wanted.ts";
 
-/** node-cache's: the lock is waited for this long, and asked for again at this interval. */
+/** node-cache's: the lock is waited for this long. */
 const LOCK_WAIT_S = 5;
-const LOCK_INTERVAL_US = 100_000;
 /** A table of a large cluster is long; a program that hangs must not hang us. */
 const PROGRAM_TIMEOUT_MS = 20_000;
 const EMPTY: SavedTable = { rules: [], used: false };
@@ -87,11 +86,16 @@ export async function readTable(tool: IptablesTool, table: IptablesTable, asked:
 /** Asking for a legacy table makes it, and from then on every packet goes through it. */
 function isLegacyTable(family: Family, table: IptablesTable): boolean {
   const names = `/proc/net/${family === "ip" ? "ip" : "ip6"}_tables_names`;
-  return existsSync(names) && readFileSync(names, "utf8").split("\n").includes(table);
+  try {
+    return existsSync(names) && readFileSync(names, "utf8").split("\n").includes(table);
+  } catch {
+    // Not for us to read: asking says why.
+    return true;
+  }
 }
 
 export function restoreCommand(tool: IptablesTool): readonly [program: string, ...args: string[]] {
-  return [tool.restore, "--noflush", "-w", String(LOCK_WAIT_S), "-W", String(LOCK_INTERVAL_US)];
+  return [tool.restore, "--noflush", "-w", String(LOCK_WAIT_S)];
 }
 
 /** Changes a table, or leaves it as it is. @throws PlumbingFailure */
@@ -114,8 +118,10 @@ function failureOf(program: string, stderr: string): PlumbingFailure {
   if (/lock file/.test(stderr)) {
     return new PlumbingFailure("iptables_lock", `${name}: ${line.trim()}. Mount /run/xtables.lock of the node`);
   }
-  if (/you must be root|Permission denied|Operation not permitted/.test(stderr)) {
-    return new PlumbingFailure("iptables", `${name}: not permitted: it needs the capability NET_ADMIN`);
+  if (/you must be root|unable to initialize|Permission denied|Operation not permitted/.test(stderr)) {
+    // The older of the two speaks to the kernel through a raw socket.
+    const capabilities = name.includes("-legacy") ? "capabilities NET_ADMIN and NET_RAW" : "capability NET_ADMIN";
+    return new PlumbingFailure("iptables", `${name}: not permitted: it needs the ${capabilities}`);
   }
   return new PlumbingFailure("iptables", `${name}: ${line.trim()}`);
 }

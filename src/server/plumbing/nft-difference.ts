@@ -1,10 +1,17 @@
-/** What is different between a table that is wanted and one that the kernel has, as nft's JSON tells it (pure). */
+/** A table that the kernel has, as nft's JSON tells it, against one that is wanted (pure). */
 import type { PlannedChange } from "./step.ts";
-import type { NftTable } from "./nft-table.ts";
+import {
+  ELSEWHERE_SET,
+  ELSEWHERE_SIZE,
+  ELSEWHERE_TIMEOUT_S,
+  type ExistingTable,
+  LEASE_SET,
+  type NftTable,
+} from "./nft-table.ts";
 
 /** libnftables-json(5), the parts that are read. */
 interface Listed {
-  readonly set?: { readonly name: string; readonly elem?: readonly unknown[] };
+  readonly set?: ListedSet;
   readonly chain?: {
     readonly name: string;
     readonly type?: string;
@@ -13,6 +20,41 @@ interface Listed {
     readonly policy?: string;
   };
   readonly rule?: { readonly chain: string; readonly comment?: string };
+}
+
+interface ListedSet {
+  readonly name: string;
+  readonly type?: unknown;
+  readonly flags?: unknown;
+  readonly size?: number;
+  readonly timeout?: number;
+  readonly elem?: readonly unknown[];
+}
+
+/**
+ * What of a table can be kept while it is replaced.
+ *
+ * @returns undefined when there is no table, or one whose lasting sets are not as ours: then it has to go as a whole
+ */
+export function existingTable(wanted: NftTable, listing: unknown): ExistingTable | undefined {
+  if (listing === undefined) return undefined;
+  const parts = listedParts(listing);
+  const sets = parts.flatMap(({ set }) => (set === undefined || set.name.startsWith("__") ? [] : [set]));
+  const type = wanted.family === "ip" ? "ipv4_addr" : "ipv6_addr";
+  const isOurs = sets.every((set) => {
+    const isTimed = JSON.stringify(set.flags)?.includes("timeout") === true;
+    if (set.name === LEASE_SET) return set.type === type && isTimed;
+    if (set.name !== ELSEWHERE_SET) return true;
+    const isFlow = JSON.stringify(set.type) === JSON.stringify([type, "inet_service", type]);
+    return isFlow && isTimed && set.size === ELSEWHERE_SIZE && set.timeout === ELSEWHERE_TIMEOUT_S;
+  });
+  const chains = parts.flatMap(({ chain }) => chain?.name ?? []);
+  return isOurs ? { chains, sets: sets.map((set) => set.name) } : undefined;
+}
+
+/** Whether somebody keeps the lease of a table: an instance is alive. */
+export function hasLease(listing: unknown): boolean {
+  return listedParts(listing).some(({ set }) => set?.name === LEASE_SET && (set.elem?.length ?? 0) > 0);
 }
 
 /**

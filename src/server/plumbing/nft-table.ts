@@ -46,10 +46,12 @@ const ADDRESS_SET = "addresses";
 const FALLBACK_SET = "without_service";
 const REWRITE_SET = "rewritten";
 /** Connections of clients that the cluster DNS has: source address, source port, address of ours. */
-const ELSEWHERE_SET = "elsewhere";
-const ELSEWHERE_TIMEOUT = "1m";
+export const ELSEWHERE_SET = "elsewhere";
+export const ELSEWHERE_TIMEOUT_S = 60;
 /** Bounded: who opens more connections while nobody is here has them reset later. */
-const ELSEWHERE_SIZE = 65_535;
+export const ELSEWHERE_SIZE = 65_535;
+/** Their elements outlive that the table is replaced. */
+const KEPT_SETS: readonly string[] = [LEASE_SET, ELSEWHERE_SET];
 /** NF_IP_PRI_RAW: before conntrack. */
 const RAW = -300;
 /** Before kube-proxy's NAT at -100: NAT happens once per hook. */
@@ -66,13 +68,21 @@ export function tableName(interfaceName: string): string {
   return interfaceName === "nodelocaldns" ? "nodens" : `nodens-${interfaceName.replaceAll(/[^A-Za-z0-9_-]/g, "_")}`;
 }
 
-export function nftTable(name: string, wanted: FamilyWanted, ports: NftPorts): NftTable {
+/**
+ * `closed`: nothing new is caught, whether somebody listens or not; what is under way goes on, and `fallback` is in force.
+ *
+ * So it is before answers are ready (a dead instance may have left the rules open, and they would catch queries from the
+ * moment that a socket is bound), and at the end, while what is in flight is answered.
+ */
+export type GateState = "open" | "closed";
+
+export function nftTable(name: string, wanted: FamilyWanted, ports: NftPorts, state: GateState): NftTable {
   const { family, addresses, rewrites, withoutService, fallback } = wanted;
   const falls = fallback.length > 0 && withoutService.length > 0;
   const own = rewrites.map((rewrite) => rewrite.own);
   const chains: NftChain[] = [
-    { name: "prerouting", type: "filter", hook: "prerouting", priority: RAW, rules: incoming(wanted, ports) },
-    { name: "output", type: "filter", hook: "output", priority: RAW, rules: outgoing(wanted, ports) },
+    { name: "prerouting", type: "filter", hook: "prerouting", priority: RAW, rules: incoming(wanted, ports, state) },
+    { name: "output", type: "filter", hook: "output", priority: RAW, rules: outgoing(wanted, ports, state) },
     ...(rewrites.length === 0
       ? []
       : [
@@ -90,9 +100,9 @@ export function nftTable(name: string, wanted: FamilyWanted, ports: NftPorts): N
     family,
     name,
     sets: [
-      { name: ADDRESS_SET, elements: addresses },
       { name: LEASE_SET, elements: undefined },
       { name: ELSEWHERE_SET, elements: undefined },
+      { name: ADDRESS_SET, elements: addresses },
       ...(own.length === 0 ? [] : [{ name: REWRITE_SET, elements: own }]),
       ...(falls ? [{ name: FALLBACK_SET, elements: withoutService }] : []),
     ],
@@ -101,7 +111,7 @@ export function nftTable(name: string, wanted: FamilyWanted, ports: NftPorts): N
 }
 
 /** From pods and other machines. */
-function incoming({ family, addresses, rewrites }: FamilyWanted, { port }: NftPorts): NftRule[] {
+function incoming({ family, addresses, rewrites }: FamilyWanted, { port }: NftPorts, state: GateState): NftRule[] {
   const rules: NftRule[] = [];
   for (const { service, own } of rewrites) {
     const to = (address: string): string => `${family} daddr ${address}`;
@@ -110,11 +120,11 @@ function incoming({ family, addresses, rewrites }: FamilyWanted, { port }: NftPo
         `${to(service)} ${BOTH} th dport ${port} ${family} daddr set ${own}`,
         "queries to the Service, to our own address",
       ),
-      ...gate(family, to(own), port),
+      ...gate(family, to(own), port, state),
       rule(`${to(own)} ${BOTH} th dport ${port} ${family} daddr set ${service}`, "nobody listens: back to the Service"),
     );
   }
-  return addresses.length === 0 ? rules : [...rules, ...gate(family, `${family} daddr @${ADDRESS_SET}`, port)];
+  return addresses.length === 0 ? rules : [...rules, ...gate(family, `${family} daddr @${ADDRESS_SET}`, port, state)];
 }
 
 /**
@@ -123,14 +133,17 @@ function incoming({ family, addresses, rewrites }: FamilyWanted, { port }: NftPo
  * `wildcard 0`: one that is bound to all addresses is another resolver's. The kernel evaluates that on full sockets only: so
  * for TCP it is asked of the SYN, and of the rest whether there is a socket at all.
  */
-function gate(family: Family, match: string, port: number): NftRule[] {
+function gate(family: Family, match: string, port: number, state: GateState): NftRule[] {
   const tcp = `${match} tcp dport ${port}`;
-  return [
+  const open = [
     rule(`${match} udp dport ${port} socket wildcard 0 notrack accept`, "UDP queries while somebody listens"),
     rule(
       `${tcp} ${SYN} socket wildcard 0 delete @${ELSEWHERE_SET} { ${flow(family)} } notrack accept`,
       "TCP connects while somebody listens",
     ),
+  ];
+  return [
+    ...(state === "open" ? open : []),
     ...connectedElsewhere(family, tcp),
     rule(
       `${tcp} ${NO_SYN} ${flow(family)} != @${ELSEWHERE_SET} socket transparent 0 notrack accept`,
@@ -158,18 +171,22 @@ function flow(family: Family): string {
 }
 
 /** From processes of the node, us among them. There `socket` would find the client's own, hence the lease. */
-function outgoing({ family, addresses, rewrites }: FamilyWanted, { port, healthPort }: NftPorts): NftRule[] {
+function outgoing(wanted: FamilyWanted, { port, healthPort }: NftPorts, state: GateState): NftRule[] {
+  const { family, addresses, rewrites } = wanted;
   const rules: NftRule[] = [];
   if (addresses.length > 0) {
     const to = `${family} daddr @${LEASE_SET}`;
     const from = `${family} saddr @${ADDRESS_SET}`;
     const tcp = `${to} tcp dport ${port}`;
-    rules.push(
+    const open = [
       rule(`${to} udp dport ${port} notrack`, "UDP queries of the node's processes while the lease holds"),
       rule(
         `${tcp} ${SYN} delete @${ELSEWHERE_SET} { ${flow(family)} } notrack accept`,
         "TCP connects of the node's processes while the lease holds",
       ),
+    ];
+    rules.push(
+      ...(state === "open" ? open : []),
       ...connectedElsewhere(family, `${family} daddr @${ADDRESS_SET} tcp dport ${port}`),
       rule(
         `${tcp} ${NO_SYN} ${flow(family)} != @${ELSEWHERE_SET} notrack`,
@@ -243,38 +260,58 @@ function rule(text: string, purpose: string): NftRule {
   return { text, comment: `${purpose}; ${fingerprint}` };
 }
 
+/** What there is of a table, by name: for replacing it without losing the elements that came by themselves. */
+export interface ExistingTable {
+  readonly chains: readonly string[];
+  readonly sets: readonly string[];
+}
+
 /**
  * Text that puts the table in place of whatever table of that name there is, in one transaction.
  *
- * @param lease addresses that are let in at once for `leaseMs`
+ * @param existing what of it is there, with lease and connections in sets that are as here: they stay. undefined: all goes
  */
-export function tableText(table: NftTable, lease: readonly string[], leaseMs: number): string {
-  const lines = [removalText(table.family, table.name).trimEnd(), `table ${table.family} ${table.name} {`];
-  const type = table.family === "ip" ? "ipv4_addr" : "ipv6_addr";
-  const leased = lease.map((each) => `${each} timeout ${leaseMs}ms`);
-  for (const { name, elements } of table.sets) {
-    lines.push(`  set ${name} {`);
-    if (name === ELSEWHERE_SET) {
-      lines.push(
-        `    type ${type} . inet_service . ${type}`,
-        `    size ${ELSEWHERE_SIZE}`,
-        "    flags dynamic,timeout",
-      );
-      lines.push(`    timeout ${ELSEWHERE_TIMEOUT}`);
-    } else {
-      lines.push(`    type ${type}`);
-      if (name === LEASE_SET) lines.push("    flags timeout");
-      const there = name === LEASE_SET ? leased : (elements ?? []);
-      if (there.length > 0) lines.push(`    elements = { ${there.join(", ")} }`);
-    }
+export function tableText(table: NftTable, existing?: ExistingTable): string {
+  const { family, name } = table;
+  const lines =
+    existing === undefined
+      ? [removalText(family, name).trimEnd()]
+      : [
+          `flush table ${family} ${name}`,
+          ...existing.chains.map((chain) => `delete chain ${family} ${name} ${chain}`),
+          ...existing.sets
+            .filter((set) => !KEPT_SETS.includes(set))
+            .map((set) => `delete set ${family} ${name} ${set}`),
+        ];
+  lines.push(`table ${family} ${name} {`);
+  for (const { name: set, elements } of table.sets) {
+    lines.push(`  set ${set} {`, ...setLines(set, family).map((line) => `    ${line}`));
+    if (elements !== undefined && elements.length > 0) lines.push(`    elements = { ${elements.join(", ")} }`);
     lines.push("  }");
   }
-  for (const { name, type: chainType, hook, priority, rules } of table.chains) {
-    lines.push(`  chain ${name} {`, `    type ${chainType} hook ${hook} priority ${priority}; policy accept;`);
+  for (const { name: chain, type, hook, priority, rules } of table.chains) {
+    lines.push(`  chain ${chain} {`, `    type ${type} hook ${hook} priority ${priority}; policy accept;`);
     for (const { text, comment } of rules) lines.push(`    ${text} comment "${comment}"`);
     lines.push("  }");
   }
   return `${[...lines, "}"].join("\n")}\n`;
+}
+
+function setLines(set: string, family: Family): string[] {
+  const type = family === "ip" ? "ipv4_addr" : "ipv6_addr";
+  switch (set) {
+    case LEASE_SET:
+      return [`type ${type}`, "flags timeout"];
+    case ELSEWHERE_SET:
+      return [
+        `type ${type} . inet_service . ${type}`,
+        `size ${ELSEWHERE_SIZE}`,
+        "flags dynamic,timeout",
+        `timeout ${ELSEWHERE_TIMEOUT_S}s`,
+      ];
+    default:
+      return [`type ${type}`];
+  }
 }
 
 /** Removes a table, or does nothing when there is none. */

@@ -6,12 +6,20 @@ import { SetElements } from "../../linux/set-elements.ts";
 import { iptablesSteps } from "./iptables-changes.ts";
 import { type IptablesRule, nodeCacheRules } from "./iptables-rules.ts";
 import type { IptablesTools } from "./iptables-tools.ts";
-import { tableDifference } from "./nft-difference.ts";
-import { LEASE_SET, type NftPorts, type NftTable, nftTable, removalText, tableText } from "./nft-table.ts";
+import { existingTable, hasLease, tableDifference } from "./nft-difference.ts";
+import {
+  type GateState,
+  LEASE_SET,
+  type NftPorts,
+  type NftTable,
+  nftTable,
+  removalText,
+  tableText,
+} from "./nft-table.ts";
 import { PlumbingFailure } from "./plumbing-error.ts";
 import { LEASE_MS } from "./plumbing.ts";
 import { type RuleBackend, managedAddresses } from "./rule-backend.ts";
-import type { PlannedChange, Step, StepGroup } from "./step.ts";
+import { type PlannedChange, type Step, type StepGroup, refusedStep } from "./step.ts";
 import { FAMILIES, type FamilyWanted } from "./wanted.ts";
 
 export interface NftablesRulesOptions {
@@ -25,7 +33,6 @@ export class NftablesRules implements RuleBackend {
   readonly kind = "nftables";
   readonly #options: NftablesRulesOptions;
   readonly #lease: SetElements | undefined;
-  #leaseEndsMs = 0;
 
   constructor(options: NftablesRulesOptions) {
     this.#options = options;
@@ -38,7 +45,7 @@ export class NftablesRules implements RuleBackend {
    * @throws NftablesError
    */
   static probe({ nft, table, ports }: NftablesRulesOptions, wanted: readonly FamilyWanted[]): void {
-    nft.check(wanted.map((each) => tableText(nftTable(`${table}-probe`, each, ports), [], LEASE_MS)).join(""));
+    nft.check(wanted.map((each) => tableText(nftTable(`${table}-probe`, each, ports, "open"))).join(""));
   }
 
   async plan(wanted: readonly FamilyWanted[]): Promise<readonly StepGroup[]> {
@@ -47,22 +54,32 @@ export class NftablesRules implements RuleBackend {
     // Accepting here does not undo that another table drops; where iptables filters, it has to be told.
     const accepting = rules.filter((rule) => rule.table === "filter");
     const before = await iptablesSteps(iptables, { wanted: accepting, managed: accepting, onlyWhereUsed: true });
-    const table = this.#tableStep(wanted);
-    // What skips conntrack whether anybody listens or not is what makes a killed node-cache a hole.
-    const hiding = this.#rulesOf(wanted, (each) => managedAddresses([each])).filter((rule) => rule.table === "raw");
-    const after = await iptablesSteps(iptables, { wanted: [], managed: hiding });
-    return [[...before.flat(), ...table], ...after];
+    const table = this.#tableStep(wanted, "open");
+    return [[...before.flat(), ...table], ...(await this.#leftovers(wanted))];
+  }
+
+  async planClosing(wanted: readonly FamilyWanted[]): Promise<readonly StepGroup[]> {
+    const { nft, table } = this.#options;
+    const listings = FAMILIES.map((family) => attempt(() => nft.listTable(family, table)));
+    const isLeft = listings.some((listing) => listing !== undefined);
+    const closing = isLeft && !listings.some(hasLease) ? [this.#tableStep(wanted, "closed")] : [];
+    return [...closing, ...(await this.#leftovers(wanted))];
+  }
+
+  async planDraining(wanted: readonly FamilyWanted[]): Promise<readonly StepGroup[]> {
+    const { nft, table } = this.#options;
+    const there = wanted.filter(({ family }) => attempt(() => nft.listTable(family, table)) !== undefined);
+    return [this.#tableStep(there, "closed"), ...(await this.#leftovers(wanted))];
   }
 
   async planRemoval(wanted: readonly FamilyWanted[], everyAddress: boolean): Promise<readonly StepGroup[]> {
     const managed = this.#rulesOf(wanted, (each) => managedAddresses([each]));
     const leftovers = await iptablesSteps(this.#options.iptables, { wanted: [], managed, everyAddress });
-    return [this.#tableStep([]), ...leftovers];
+    return [this.#tableStep([], "closed"), ...leftovers];
   }
 
   refreshLease(wanted: readonly FamilyWanted[]): void {
     const { nft, table } = this.#options;
-    this.#leaseEndsMs = performance.now() + LEASE_MS;
     for (const { family, addresses } of wanted) {
       if (addresses.length === 0) continue;
       try {
@@ -85,8 +102,19 @@ export class NftablesRules implements RuleBackend {
     return wanted.flatMap(addressesOf).flatMap((address) => nodeCacheRules(address, port, healthPort));
   }
 
-  /** @returns one step, or none when every table is as wanted */
-  #tableStep(wanted: readonly FamilyWanted[]): Step[] {
+  /** What skips conntrack whether anybody listens or not is what makes a killed node-cache a hole. */
+  async #leftovers(wanted: readonly FamilyWanted[]): Promise<StepGroup[]> {
+    const hiding = this.#rulesOf(wanted, (each) => managedAddresses([each])).filter((rule) => rule.table === "raw");
+    try {
+      return await iptablesSteps(this.#options.iptables, { wanted: [], managed: hiding });
+    } catch (error) {
+      // Ours do not depend on it: it is told, and they are set up.
+      return [[refusedStep("rules of a node-cache that was killed", error)]];
+    }
+  }
+
+  /** @returns one step, or none when every table is as wanted; tables of other families are removed */
+  #tableStep(wanted: readonly FamilyWanted[], state: GateState): Step[] {
     const { nft, table: name, ports } = this.#options;
     const texts: string[] = [];
     const changes: PlannedChange[] = [];
@@ -98,12 +126,11 @@ export class NftablesRules implements RuleBackend {
         changes.push({ kind: "removed", what: `table ${family} ${name}` });
         texts.push(removalText(family, name));
       } else {
-        const table: NftTable = nftTable(name, here, ports);
+        const table: NftTable = nftTable(name, here, ports, state);
         const difference = tableDifference(table, listing);
         if (difference.length === 0) continue;
         changes.push(...difference);
-        const leased = performance.now() < this.#leaseEndsMs ? here.addresses : [];
-        texts.push(tableText(table, leased, LEASE_MS));
+        texts.push(tableText(table, existingTable(table, listing)));
       }
     }
     if (texts.length === 0) return [];
@@ -124,8 +151,7 @@ function attempt<T>(action: () => T): T {
     return action();
   } catch (error) {
     if (!(error instanceof NftablesError)) throw error;
-    const isPermission = /Operation not permitted|you must be root/.test(error.message);
-    const words = isPermission ? "not permitted: it needs the capability NET_ADMIN" : error.message;
+    const words = error.isPermission ? "not permitted: it needs the capability NET_ADMIN" : error.message;
     throw new PlumbingFailure("iptables", `nftables: ${words}`);
   }
 }

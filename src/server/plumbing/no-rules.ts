@@ -18,6 +18,14 @@ export class NoRules implements RuleBackend {
     return [];
   }
 
+  async planClosing(): Promise<readonly StepGroup[]> {
+    return [];
+  }
+
+  async planDraining(): Promise<readonly StepGroup[]> {
+    return [];
+  }
+
   async planRemoval(): Promise<readonly StepGroup[]> {
     return [];
   }

@@ -1,5 +1,5 @@
 /** The interface that carries our addresses: made, adopted, removed. */
-import { EACCES, EEXIST, EOPNOTSUPP, EPERM } from "../../linux/errno.ts";
+import { EEXIST, EOPNOTSUPP, EPERM } from "../../linux/errno.ts";
 import { libc } from "../../linux/libc.ts";
 import { type Link, Links } from "../../linux/links.ts";
 import { NetlinkError } from "../../linux/netlink-socket.ts";
@@ -142,8 +142,7 @@ export class NodeLink {
       return action(this.#links);
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;
-      const isPermission = error.errno === EPERM || error.errno === EACCES;
-      const words = isPermission ? "not permitted: it needs the capability NET_ADMIN" : error.message;
+      const words = error.errno === EPERM ? "not permitted: it needs the capability NET_ADMIN" : error.message;
       throw new PlumbingFailure(errorType, `interface ${this.#name}: ${words}`);
     }
   }

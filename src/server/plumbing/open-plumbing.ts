@@ -32,6 +32,7 @@ export class NodePlumbing implements Plumbing {
   #wanted: readonly FamilyWanted[];
   /** One after another: a check and the end may come at once. */
   #last: Promise<unknown> = Promise.resolve();
+  #isNew = true;
   #madeInterface = false;
   #madeRules = false;
 
@@ -51,10 +52,14 @@ export class NodePlumbing implements Plumbing {
   async ensureInterface(): Promise<readonly Change[]> {
     const what = `interface ${this.#spec.interfaceName}`;
     return await this.#inTurn(async () => {
+      // Before anybody binds: rules that a dead instance left would catch queries from then on.
+      const closing = this.#isNew ? await planAndApply("rules", () => this.#rules.planClosing(this.#wanted)) : [];
+      this.#isNew = false;
       const changes = await planAndApply(what, async () => this.#link?.plan() ?? []);
       const told = asRestored(changes, this.#madeInterface);
       if (!hasFailed(changes)) this.#madeInterface = true;
-      return told;
+      // What fails here fails in `ensureRules` too, which says so.
+      return [...closing.filter((change) => change.kind !== "failed"), ...told];
     });
   }
 
@@ -78,15 +83,14 @@ export class NodePlumbing implements Plumbing {
   async removeRules(): Promise<readonly Change[]> {
     return await this.#inTurn(async () => {
       this.#madeRules = false;
-      return await planAndApply("rules", () => this.#rules.planRemoval(this.#wanted, false));
+      return await planAndApply("rules", () => this.#rules.planDraining(this.#wanted));
     });
   }
 
   async removeInterface(): Promise<readonly Change[]> {
     return await this.#inTurn(async () => {
       this.#madeInterface = false;
-      const what = `interface ${this.#spec.interfaceName}`;
-      return await planAndApply(what, async () => this.#link?.planRemoval() ?? []);
+      return await this.#removeAll(false);
     });
   }
 
@@ -112,14 +116,7 @@ export class NodePlumbing implements Plumbing {
 
   /** Applies `planRemoval`. */
   async cleanUp(): Promise<readonly Change[]> {
-    return await this.#inTurn(async () => {
-      const rules = await planAndApply("rules", () => this.#rules.planRemoval(this.#wanted, true));
-      const link = await planAndApply(
-        `interface ${this.#spec.interfaceName}`,
-        async () => this.#link?.planRemoval() ?? [],
-      );
-      return [...rules, ...link];
-    });
+    return await this.#inTurn(() => this.#removeAll(true));
   }
 
   close(): void {
@@ -133,13 +130,21 @@ export class NodePlumbing implements Plumbing {
       const failures: Change[] = [];
       for (const part of parts) {
         try {
-          steps.push(...(await part()).flat());
+          const planned = (await part()).flat();
+          steps.push(...planned.filter((step) => step.refusal === undefined));
+          failures.push(...planned.flatMap((step) => step.refusal ?? []));
         } catch (error) {
           failures.push(failedChange("its state cannot be read", error));
         }
       }
       return { steps, failures };
     });
+  }
+
+  async #removeAll(everyAddress: boolean): Promise<Change[]> {
+    const what = `interface ${this.#spec.interfaceName}`;
+    const rules = await planAndApply("rules", () => this.#rules.planRemoval(this.#wanted, everyAddress));
+    return [...rules, ...(await planAndApply(what, async () => this.#link?.planRemoval() ?? []))];
   }
 
   #wantedWith(fallback: readonly string[]): readonly FamilyWanted[] {

@@ -18,6 +18,8 @@ export interface Step {
   apply(): Promise<void>;
   /** Takes it back, when a later step of the group fails. */
   undo?(): Promise<void>;
+  /** It has failed already: its state could not be read. */
+  readonly refusal?: Change;
   /** Nothing of the later groups makes sense when this fails. */
   readonly essential?: true;
 }
@@ -51,6 +53,20 @@ async function applyGroup(group: StepGroup): Promise<{ made: Change[]; stop: boo
     }
   }
   return { made: done.flatMap((step) => step.changes), stop: false };
+}
+
+/** A step that has failed before it could be planned: it says why when it is applied. */
+export function refusedStep(what: string, error: unknown): Step {
+  const refusal = failedChange(what, error);
+  return {
+    program: "",
+    input: "",
+    changes: [{ kind: "removed", what }],
+    refusal,
+    apply: async () => {
+      throw error;
+    },
+  };
 }
 
 /** @throws whatever is no PlumbingFailure: a defect */
