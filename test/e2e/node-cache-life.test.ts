@@ -86,6 +86,7 @@ describe("the life of a node-cache", { skip: SKIP }, () => {
       await sleep(1000);
       const killedMs = Date.now();
       await first.kill();
+      const goneMs = Date.now();
       await sleep(2500);
       const restartedMs = Date.now();
       const second = start({ args });
@@ -103,7 +104,10 @@ describe("the life of a node-cache", { skip: SKIP }, () => {
               probes.filter(({ sentMs }) => sentMs > from && sentMs < to).flatMap(({ answer }) => answer ?? []),
             ),
           ].toSorted();
-        assert.ok(failed(probes).length <= 1, `${failed(probes).length} failed: ${told}`);
+        // Until the kernel has closed the sockets, connections are taken and then reset: a few milliseconds, more under load.
+        const dying = probes.filter(({ sentMs }) => sentMs > killedMs && sentMs < goneMs).length;
+        assert.ok(failed(probes).length <= 1 + dying, `${failed(probes).length} failed: ${told}`);
+        assert.equal(failed(probes).filter(({ sentMs }) => sentMs > goneMs + 20).length, 0, told);
         assert.deepEqual(answers(0, killedMs - 100), [NODE_ANSWER], told);
         assert.deepEqual(answers(killedMs + 100, restartedMs), CLUSTER_ANSWERS, told);
         assert.deepEqual(answers(caughtMs + 200, Infinity), [NODE_ANSWER], told);
@@ -193,9 +197,10 @@ describe("the life of a node-cache", { skip: SKIP }, () => {
     process.kill(server, "SIGKILL");
     assert.equal(digAt("pod", "10.96.0.10"), NODE_ANSWER, "from the cache");
     await nodeCache.process.until("a server serves again");
-    assert.equal(withoutLease(rules()), withoutLease(before));
-    // The next one cannot start: somebody has broken the configuration that was in use.
-    nodeCache.write("etc/Corefile", "broken {");
+    assert.ok(untracked(before).length > 0);
+    assert.deepEqual(untracked(rules()), untracked(before));
+    // The next one cannot start: somebody has broken the template, and the configuration that was in use.
+    for (const path of ["etc/Corefile", "etc/coredns/Corefile.base"]) nodeCache.write(path, "broken {");
     process.kill(childrenOf(nodeCache.pid)[0] ?? 0, "SIGKILL");
     await nodeCache.process.until("ended with code 1");
     assert.equal(digAt("pod", "10.96.0.10"), NODE_ANSWER, "from the cache");
@@ -346,9 +351,9 @@ function count(text: string, part: string): number {
   return text.split(part).length - 1;
 }
 
-/** The set of leases changes by itself. */
-function withoutLease(ruleset: string): string {
-  return ruleset.replaceAll(/ timeout \S+ expires \S+/g, "").replaceAll(/set \w*alive\w* \{[^}]*\}[^}]*\}/g, "");
+/** Rules that let queries in. Sets and counters change by themselves. */
+function untracked(ruleset: string): string[] {
+  return ruleset.split("\n").filter((line) => line.includes("notrack"));
 }
 
 /** As node-cache 1.26.5 makes them. */

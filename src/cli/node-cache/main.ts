@@ -181,8 +181,13 @@ async function startServing(
       rebind: rebinding(settings, told.rewrites, told.extraAddresses),
       onFatal,
     });
+  let serving: Server | undefined;
+  // Before it is ready already: one that Node.js takes itself opens its debugger.
+  process.on("SIGUSR1", () => {
+    if (serving !== undefined) void reload(serving, configuration);
+  });
   const server = await configuration.begin(start, keeper?.previous === "dead");
-  process.on("SIGUSR1", () => void reload(server, configuration));
+  serving = server;
   showNode(counters, () => configuration.errors, server.metrics, systemClock);
   await serveMetrics(server, settings["metrics-listen-address"]);
   if (!settings.quiet) process.stdout.write(startBanner(server, packageVersion()));

@@ -196,6 +196,14 @@ describe("the configuration of a node-cache", () => {
     assert.match(server.text, /^\.:53/);
   });
 
+  it("is made anew when what was in use before cannot be used any more", async () => {
+    write("Corefile", "refused.local:53 {\n}\n");
+    const { server, configuration } = await begun(true);
+    assert.match(server.text, /^\.:53/);
+    assert.equal(configuration.errors, 1);
+    assert.match(inFile(), /^\.:53/);
+  });
+
   it("is the file as it is, when there is no template", async () => {
     rmSync(join(folder, "base"), { recursive: true });
     write("Corefile", "there.local:53 {\n}\n");

@@ -105,15 +105,10 @@ export class NodeConfiguration {
    * @param again there was a server before: what it had in use comes first, and what it may have refused is tried later
    */
   async begin<S extends Reloadable>(start: () => Promise<S>, again: boolean): Promise<S> {
-    const { corefilePath } = this.#parts.settings;
-    const fromStdin = corefilePath === STDIN;
-    const before = again && !fromStdin ? textOf(corefilePath) : undefined;
-    const server = await this.#start(start, fromStdin || before !== undefined);
-    if (fromStdin) return server;
-    this.#inUse ??= before;
-    const folders = [dirname(this.#parts.settings.basecorefile), this.#kubeDnsFolder].filter(
-      (each) => each !== undefined,
-    );
+    const { corefilePath, basecorefile } = this.#parts.settings;
+    if (corefilePath === STDIN) return await start();
+    const server = await this.#start(start, again ? textOf(corefilePath) : undefined);
+    const folders = [dirname(basecorefile), this.#kubeDnsFolder].filter((each) => each !== undefined);
     this.#watch = new FolderWatch(folders, () => void this.update(server));
     void this.update(server);
     return server;
@@ -139,8 +134,18 @@ export class NodeConfiguration {
     this.#watch?.close();
   }
 
-  async #start<S>(start: () => Promise<S>, fromFile: boolean): Promise<S> {
-    const candidates = fromFile ? [] : this.#candidates();
+  /** @param before what is in the file, when that was in use and comes first */
+  async #start<S>(start: () => Promise<S>, before: string | undefined): Promise<S> {
+    if (before !== undefined) {
+      try {
+        const server = await start();
+        this.#inUse = before;
+        return server;
+      } catch (error) {
+        this.#refused(`the Corefile that was in use is not used: ${describeError(error)}`);
+      }
+    }
+    const candidates = this.#candidates();
     let first: unknown;
     for (const candidate of candidates) {
       this.#announce(candidate);
