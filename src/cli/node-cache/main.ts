@@ -181,13 +181,11 @@ async function startServing(
       rebind: rebinding(settings, told.rewrites, told.extraAddresses),
       onFatal,
     });
-  let serving: Server | undefined;
+  const started = Promise.withResolvers<Server>();
   // Before it is ready already: one that Node.js takes itself opens its debugger.
-  process.on("SIGUSR1", () => {
-    if (serving !== undefined) void reload(serving, configuration);
-  });
+  process.on("SIGUSR1", () => void started.promise.then((server) => reload(server, configuration)));
   const server = await configuration.begin(start, keeper?.previous === "dead");
-  serving = server;
+  started.resolve(server);
   showNode(counters, () => configuration.errors, server.metrics, systemClock);
   await serveMetrics(server, settings["metrics-listen-address"]);
   if (!settings.quiet) process.stdout.write(startBanner(server, packageVersion()));

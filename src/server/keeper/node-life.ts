@@ -112,7 +112,8 @@ export class NodeLife {
       this.#report(changes);
       this.#counters[NODE_CAPTURING_FLOAT] = 1;
       const failed = changes.some(({ kind }) => kind === "failed");
-      if (!failed) this.#parts.log.info("node: answers are ready, and queries of this node come here");
+      const comes = plumbing.choice.intercept === "none" ? "others bring queries" : "queries of this node come";
+      if (!failed) this.#parts.log.info(`node: answers are ready, and ${comes} here`);
       this.#timers.push(
         setInterval(() => this.#lease(), LEASE_REFRESH_MS),
         setInterval(() => void this.#check(), syncIntervalMs),
