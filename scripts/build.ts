@@ -2,7 +2,7 @@
  * `npm run build`: what the published package runs, in `dist/`.
  *
  * - `dist/src/`: every module compiled, declarations included, for programs that import parts of Nodens (`exports`).
- * - `dist/nodens/`: the command bundled into few files, its keeper and the fast-path thread into others: Node.js then
+ * - `dist/nodens/`: the commands bundled into few files, their keepers and the fast-path thread into others: Node.js then
  *   starts in half the time, and comments and unused exports take no memory. Packages that are used rarely stay outside of it,
  *   koffi because it is native. `@kubernetes/client-node` is a file of its own: installed it would be 65 MB.
  *
@@ -71,7 +71,7 @@ if (tsc.status === 0) {
   // packages of plugins that nobody uses would be loaded at each start.
   await build({
     ...common,
-    entryPoints: { main: "src/cli/main.ts" },
+    entryPoints: { main: "src/cli/main.ts", "node-cache": "src/cli/node-cache/main.ts" },
     splitting: true,
     chunkNames: "[name]-[hash]",
     plugins: [kubeClientApart],
@@ -86,7 +86,11 @@ if (tsc.status === 0) {
   });
   await build({
     ...common,
-    entryPoints: { "fastpath.worker": "src/server/fastpath/fastpath.worker.ts", keeper: "src/server/keeper/keeper.ts" },
+    entryPoints: {
+      "fastpath.worker": "src/server/fastpath/fastpath.worker.ts",
+      keeper: "src/server/keeper/keeper.ts",
+      "node-cache-keeper": "src/cli/node-cache/keep.ts",
+    },
   });
 }
 process.exitCode = tsc.status === 0 ? 0 : 1;

@@ -44,6 +44,8 @@ export interface BlockOptions {
   readonly services: Services;
   /** Port of keys that name none. */
   readonly defaultPort: number;
+  /** See `ServerOptions`. */
+  readonly rebind?: ((addresses: readonly string[]) => readonly string[]) | undefined;
   readonly currentHash: () => Promise<string>;
 }
 
@@ -109,7 +111,7 @@ export function setUpBlock(block: ServerBlock, options: BlockOptions): Block {
   late.chain = chain;
   const made: Block = {
     keys,
-    bindAddresses: context.bindAddresses,
+    bindAddresses: options.rebind?.(context.bindAddresses) ?? context.bindAddresses,
     tls: context.tls,
     timeouts: context.timeouts,
     view: context.view,

@@ -71,6 +71,8 @@ export interface ServerOptions {
   readonly keeper?: KeeperLink | undefined;
   /** Told the ready endpoints of the cluster's DNS, as `Services.tellClusterDns`. */
   readonly onClusterDns?: (endpoints: readonly string[]) => void;
+  /** Addresses to listen on in place of those that a block's `bind` names. */
+  readonly rebind?: ((addresses: readonly string[]) => readonly string[]) | undefined;
   /** The server must end: a plugin said so, or a thread died. */
   readonly onFatal: (message: string) => void;
 }
@@ -244,6 +246,14 @@ export class Server {
     return this.#front.description;
   }
 
+  get metrics(): Metrics {
+    return this.#services.metrics;
+  }
+
+  get http(): HttpServers {
+    return this.#http;
+  }
+
   /** Addresses that are served, with the ports that the kernel chose. */
   get addresses(): readonly ListeningAddress[] {
     return this.#listeners.addresses;
@@ -301,6 +311,7 @@ export class Server {
       corefile,
       services: this.#services,
       defaultPort: this.#options.defaultPort,
+      rebind: this.#options.rebind,
       currentHash: () => Promise.resolve().then(() => this.#options.load().hash),
     };
     const blocks = corefile.blocks.map((block) => setUpBlock(block, options));

@@ -43,6 +43,10 @@ export interface SupervisorOptions {
   readonly inheritance?: Inheritance | undefined;
   /** Called once, when a server serves here for the first time. */
   readonly onFirstReady?: () => void;
+  /** A server says that its upstreams answer. */
+  readonly onAnswers?: () => void;
+  /** A server knows who is to answer while nobody does here. */
+  readonly onFallback?: (endpoints: readonly string[]) => void;
 }
 
 /** Its number in the server. */
@@ -107,6 +111,11 @@ export class Supervisor {
     this.#restart = undefined;
     this.#handedOver = false;
     this.#looker = setTimeout(() => this.#look(), this.#hangs.nextLookMs);
+  }
+
+  /** Where the keeper counts (`beats-layout.ts`): to be read by servers, until `run` has ended. */
+  get counters(): Float64Array {
+    return this.#floats;
   }
 
   /** Starts the first server. @returns the exit code, when all is over */
@@ -240,6 +249,10 @@ export class Supervisor {
       } else if (message.op === "plan") {
         if (!this.#standby.plan(message.plan, this.#kept))
           throw new KeeperError(`${message.plan.store} is no store to serve from`);
+      } else if (message.op === "answers") {
+        this.#options.onAnswers?.();
+      } else if (message.op === "fallback") {
+        this.#options.onFallback?.(message.endpoints);
       } else {
         this.#becomeReady(server);
       }

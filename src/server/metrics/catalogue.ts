@@ -513,6 +513,42 @@ export const CATALOGUE = {
     help: "Queries that the standby put to an upstream or left to the next server.",
     labels: [],
   },
+  coredns_nodecache_setup_errors_total: {
+    kind: "counter",
+    home: "events",
+    help: "The number of errors during periodic network setup for node-cache",
+    labels: ["errortype"],
+  },
+  nodens_node_info: {
+    kind: "info",
+    home: "events",
+    help: "How the node agent gets the queries of its node.",
+    labels: ["intercept", "rules"],
+  },
+  nodens_node_capturing: {
+    kind: "gauge",
+    home: "events",
+    help: "1 while packet rules bring queries here.",
+    labels: [],
+  },
+  nodens_node_checks_total: {
+    kind: "counter",
+    home: "events",
+    help: "Checks of packet rules and interface.",
+    labels: [],
+  },
+  nodens_node_restored_total: {
+    kind: "counter",
+    home: "events",
+    help: "Rules, addresses and links that were put back because somebody had taken them away.",
+    labels: [],
+  },
+  nodens_node_lease_age_seconds: {
+    kind: "gauge",
+    home: "events",
+    help: "Time since the lease was refreshed by which queries of the node's own processes come here.",
+    labels: [],
+  },
   nodens_dnstap_messages_total: {
     kind: "counter",
     home: "events",
