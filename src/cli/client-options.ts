@@ -2,10 +2,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import type { ClusterSource } from "../kube/cluster-source.ts";
-import { LEDGER_SIZES } from "../server/clients/client-ledger.ts";
-import { COUNTING, type Counting } from "../server/clients/client-watch.ts";
 import type { ServerOptions } from "../server/daemon/server.ts";
 import { type AdminAddress, defaultAdminAddresses, readAdminAddress } from "../server/web/admin-address.ts";
+import { COUNTING, LEDGER_SIZES, type Counting } from "../server/clients/counting.ts";
 
 /** About 50 MiB. */
 const NAMES_IN_ALL_MAX = 262_144;

@@ -3,8 +3,11 @@ import { availableParallelism } from "node:os";
 import { isIpAddress } from "../../base/address.ts";
 import type { CorednsCompat } from "../../server/chain/plugin.ts";
 import { readDuration } from "../../server/corefile/duration.ts";
+import { COUNTING, type Counting, LEDGER_SIZES } from "../../server/clients/counting.ts";
 import { endpointOf } from "../../server/keeper/endpoint.ts";
 import type { Intercept, RuleBackend } from "../../server/plumbing/plumbing.ts";
+import { readAdminAddress } from "../../server/web/admin-address.ts";
+import type { ClientFlags } from "../client-options.ts";
 import { BOOLEAN, choiceKind, type Flag, type FlagKind, type FlagTable, integerKind, STRING } from "./go-flags.ts";
 
 /**
@@ -79,6 +82,13 @@ export interface FlagValues {
   readonly "max-in-flight": number;
   readonly "tcp-connections": number;
   readonly "tcp-connections-per-client": number;
+  readonly admin: string;
+  readonly "count-clients": Counting;
+  readonly "clients-kept": number;
+  readonly "names-kept": number;
+  readonly "names-per-client": number;
+  readonly "pod-names": string;
+  readonly "node-name": string;
 }
 
 const PORT_USAGE = "Default port";
@@ -149,6 +159,18 @@ export const FLAGS: FlagTable<FlagValues> = {
   "max-in-flight": integer(1, 1_000_000, 16_384, "queries being worked on at once; more are dropped"),
   "tcp-connections": integer(1, 65_536, 1024, "TCP connections of clients in all"),
   "tcp-connections-per-client": integer(1, 65_536, 64, "TCP connections of one client address"),
+  admin: string("", "admin API: unix:PATH, a loopback ADDR:PORT, or none (default a socket in /run/nodens)"),
+  "count-clients": {
+    kind: choiceKind(COUNTING),
+    value: "watched",
+    usage: "count queries by client: while somebody looks, always, or as metrics too",
+    shownDefault: '"watched"',
+  },
+  "clients-kept": integer(1, 16_384, LEDGER_SIZES.clients, "clients that are counted one by one, the busiest"),
+  "names-kept": integer(1, 16_384, LEDGER_SIZES.names, "names that are counted one by one, the busiest"),
+  "names-per-client": integer(1, 100, LEDGER_SIZES.namesPerClient, "names that are kept of each client"),
+  "pod-names": string("", "names of clients: api, or a file or folder of manifests with their Pods"),
+  "node-name": string("", "the node whose pods are looked for by -pod-names (default $NODE_NAME)"),
 };
 
 export interface NodeCacheSettings extends FlagValues {
@@ -157,6 +179,7 @@ export interface NodeCacheSettings extends FlagValues {
   readonly fallbackEndpoints: readonly string[];
   readonly port: number;
   readonly healthPort: number;
+  readonly clients: ClientFlags;
   /** Where the Corefile in use is written; `stdin` is never written. */
   readonly corefilePath: string;
 }
@@ -185,8 +208,21 @@ export function settingsOf(values: FlagValues): NodeCacheSettings | string {
   for (const endpoint of fallbackEndpoints) {
     if (endpointOf(endpoint) === undefined) return `invalid fallback specified - ${JSON.stringify(endpoint)}`;
   }
+  const admin = values.admin === "" || values.admin === "none" ? values.admin : readAdminAddress(values.admin);
+  if (typeof admin === "string" && admin !== "" && admin !== "none") {
+    return `invalid admin specified - ${JSON.stringify(values.admin)}: ${admin}`;
+  }
+  const clients: ClientFlags = {
+    countClients: values["count-clients"],
+    clientsKept: values["clients-kept"],
+    namesKept: values["names-kept"],
+    namesPerClient: values["names-per-client"],
+    ...(values["pod-names"] === "" ? {} : { podNames: values["pod-names"] }),
+    nodeName: values["node-name"] === "" ? (process.env["NODE_NAME"] ?? "") : values["node-name"],
+    ...(admin === "" ? {} : { admin }),
+  };
   const corefilePath = values.conf === "" ? values.corefile : values.conf;
-  return { ...values, localAddresses, serviceAddresses, fallbackEndpoints, port, healthPort, corefilePath };
+  return { ...values, localAddresses, serviceAddresses, fallbackEndpoints, port, healthPort, clients, corefilePath };
 }
 
 function listOf(text: string): readonly string[] {

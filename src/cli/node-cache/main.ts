@@ -13,6 +13,7 @@ import { BEATS_BYTES } from "../../server/keeper/beats-layout.ts";
 import { HANDED_OVER_SIGNAL, NODE_END_SIGNAL } from "../../server/keeper/names.ts";
 import { NodeLife } from "../../server/keeper/node-life.ts";
 import { trapNodeSignals } from "../../server/keeper/node-signals.ts";
+import { clientOptions } from "../client-options.ts";
 import { startBanner } from "../serve-banner.ts";
 import { packageVersion } from "../version.ts";
 import type { NodeCacheSettings } from "./flags.ts";
@@ -82,7 +83,13 @@ async function serveKept(settings: NodeCacheSettings): Promise<number> {
     lameduck = false;
     stop(0);
   });
-  const { server, configuration } = await startServing(settings, { keeper, told, counters, onFatal: () => stop(1) });
+  const { server, configuration } = await startServing(settings, {
+    keeper,
+    told,
+    counters,
+    onClusterDns: (endpoints) => keeper?.setFallback(endpoints),
+    onFatal: () => stop(1),
+  });
   void untilAnswers({ blocks: () => server.blocks, clock: systemClock, log, signal: probing.signal }).then(
     (answered) => answered && keeper?.answers(),
   );
@@ -124,6 +131,7 @@ async function serveAlone(settings: NodeCacheSettings): Promise<number> {
       keeper: undefined,
       told,
       counters,
+      onClusterDns: (endpoints) => node.tellFallback(endpoints),
       onFatal: () => ended.resolve(1),
     });
     serving = started.server;
@@ -146,12 +154,13 @@ interface StartParts {
   readonly keeper: KeeperLink | undefined;
   readonly told: ReturnType<typeof readTold>;
   readonly counters: Float64Array;
+  readonly onClusterDns: (endpoints: readonly string[]) => void;
   readonly onFatal: () => void;
 }
 
 async function startServing(
   settings: NodeCacheSettings,
-  { keeper, told, counters, onFatal }: StartParts,
+  { keeper, told, counters, onClusterDns, onFatal }: StartParts,
 ): Promise<Omit<Serving, "ended">> {
   const log = standardLog();
   const configuration = new NodeConfiguration({
@@ -161,6 +170,7 @@ async function startServing(
     log,
     print: (text) => process.stdout.write(text),
   });
+  const clients = await clientOptions(settings.clients);
   const start = (): Promise<Server> =>
     Server.start({
       log,
@@ -179,6 +189,8 @@ async function startServing(
       maxInFlight: settings["max-in-flight"],
       version: packageVersion(),
       rebind: rebinding(settings, told.rewrites, told.extraAddresses),
+      ...clients,
+      onClusterDns,
       onFatal,
     });
   const started = Promise.withResolvers<Server>();

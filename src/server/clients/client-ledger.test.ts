@@ -3,9 +3,10 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { addressBytes } from "../../base/address.ts";
 import { nameFromText } from "../../dns/name-text.ts";
-import { type Asked, ClientLedger, LEDGER_SIZES, type LedgerSizes } from "./client-ledger.ts";
+import { type Asked, ClientLedger } from "./client-ledger.ts";
 import { type ClientReport, reportClients, type ReportWish } from "./client-report.ts";
 import type { Owner, WhoIs } from "./who-is.ts";
+import { LEDGER_SIZES, type LedgerSizes } from "./counting.ts";
 
 const NXDOMAIN = 3;
 const EVERYTHING: ReportWish = {

@@ -7,15 +7,7 @@ import { AskerStats, ClientStats, type Identity, type NameStats, newName } from 
 import { SearchWalk, type WastedQuery } from "./search-walk.ts";
 import { SpaceSaving } from "./space-saving.ts";
 import type { WhoIs } from "./who-is.ts";
-
-/** How many of each are kept; more are known by their sum only. */
-export interface LedgerSizes {
-  readonly clients: number;
-  readonly names: number;
-  readonly namesPerClient: number;
-}
-
-export const LEDGER_SIZES: LedgerSizes = { clients: 1024, names: 1024, namesPerClient: 16 };
+import type { LedgerSizes } from "./counting.ts";
 
 const NAMESPACES = 256;
 /** Addresses whose owner is remembered. */

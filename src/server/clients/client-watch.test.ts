@@ -7,9 +7,9 @@ import { FakeClock } from "../../base/clock.ts";
 import { nameLength } from "../../dns/name.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { ASK_REGION_BYTES, AskReader, AskWriter } from "./ask-ring.ts";
-import { LEDGER_SIZES } from "./client-ledger.ts";
 import type { ReportWish } from "./client-report.ts";
-import { ClientWatch, type Counting, DRAIN_MS, WATCH_MS } from "./client-watch.ts";
+import { ClientWatch, DRAIN_MS, WATCH_MS } from "./client-watch.ts";
+import { LEDGER_SIZES, type Counting } from "./counting.ts";
 
 const NXDOMAIN = 3;
 const WISH: ReportWish = {

@@ -10,14 +10,11 @@ import { AF_INET6 } from "../../base/address.ts";
 import { lowerCaseName, NAME_MAX_BYTES } from "../../dns/name.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { AskReader } from "./ask-ring.ts";
-import { type Asked, ClientLedger, type LedgerSizes } from "./client-ledger.ts";
+import { type Asked, ClientLedger } from "./client-ledger.ts";
 import { showClients } from "./client-metrics.ts";
 import { type ClientReport, reportClients, type ReportWish } from "./client-report.ts";
 import type { WhoIs } from "./who-is.ts";
-
-/** `never`, while somebody looks, all along, or all along and as metrics with labels. */
-export const COUNTING = ["never", "watched", "always", "metrics"] as const;
-export type Counting = (typeof COUNTING)[number];
+import type { Counting, LedgerSizes } from "./counting.ts";
 
 /** How long it goes on after somebody has looked. */
 export const WATCH_MS = 600_000;

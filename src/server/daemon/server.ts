@@ -8,8 +8,7 @@ import type { ClusterSource } from "../../kube/cluster-source.ts";
 import { libc } from "../../linux/libc.ts";
 import { trimMemory } from "../../linux/trim-memory.ts";
 import { AnswerStore } from "../cache/answer-store.ts";
-import { type LedgerSizes, LEDGER_SIZES } from "../clients/client-ledger.ts";
-import { ClientWatch, type Counting } from "../clients/client-watch.ts";
+import { ClientWatch } from "../clients/client-watch.ts";
 import { PodDirectory } from "../clients/pod-directory.ts";
 import type { CorednsCompat, Services } from "../chain/plugin.ts";
 import { Shared } from "../chain/shared.ts";
@@ -39,6 +38,7 @@ import { type ListeningAddress, Listeners } from "./listeners.ts";
 import { loadPlugins } from "./plugin-table.ts";
 import { showStore } from "./store-metrics.ts";
 import { tcpStats } from "./tcp-metrics.ts";
+import { LEDGER_SIZES, type Counting, type LedgerSizes } from "../clients/counting.ts";
 
 export interface ServerOptions {
   readonly log: LineLog;
