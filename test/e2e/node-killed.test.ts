@@ -60,7 +60,11 @@ for (const proxyMode of ["iptables", "nftables"] satisfies ProxyMode[]) {
           const ofPod = seenBy(await pod.end());
           const ofNode = seenBy(await node.end());
           const most = Math.max(...ofPod.map(({ probes }) => failed(probes).length));
+          const lastMs = Math.max(...ofNode.flatMap(({ probes }) => failed(probes).map((probe) => probe.sentMs)));
           t.diagnostic(`ended ${Math.round(dyingMs)} ms after the signal; a pod's loop lost ${most} at most`);
+          t.diagnostic(
+            `the last query that a process of the node lost was sent ${Math.round(lastMs - killedMs)} ms after it`,
+          );
           await second.end();
 
           assert.equal(ofPod.length, ADDRESSES.length * 2);
