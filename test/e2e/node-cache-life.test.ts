@@ -20,6 +20,8 @@ const SKIP = missing("linux", "root", "namespaces", "ip", "nft", "iptables", "sy
 const NODE_ANSWER = "192.0.2.100";
 /** The lease of the node's own processes, and the time to notice. */
 const NODE_GAP_MS = 1500;
+/** From SIGKILL to the last of two processes being gone. */
+const DYING_MS = 150;
 
 /** Answers by itself. */
 const TEMPLATE = `.:53 {
@@ -86,7 +88,6 @@ describe("the life of a node-cache", { skip: SKIP }, () => {
       await sleep(1000);
       const killedMs = Date.now();
       await first.kill();
-      const goneMs = Date.now();
       await sleep(2500);
       const restartedMs = Date.now();
       const second = start({ args });
@@ -104,10 +105,14 @@ describe("the life of a node-cache", { skip: SKIP }, () => {
               probes.filter(({ sentMs }) => sentMs > from && sentMs < to).flatMap(({ answer }) => answer ?? []),
             ),
           ].toSorted();
-        // Until the kernel has closed the sockets, connections are taken and then reset: a few milliseconds, more under load.
-        const dying = probes.filter(({ sentMs }) => sentMs > killedMs && sentMs < goneMs).length;
-        assert.ok(failed(probes).length <= 1 + dying, `${failed(probes).length} failed: ${told}`);
-        assert.equal(failed(probes).filter(({ sentMs }) => sentMs > goneMs + 20).length, 0, told);
+        // Until the kernel has closed the sockets, connections are taken and then reset: some milliseconds on a busy machine.
+        const lost = failed(probes);
+        assert.ok(lost.length <= (target.startsWith("udp") ? 1 : 3), `${lost.length} failed: ${told}`);
+        assert.deepEqual(
+          lost.filter(({ sentMs }) => Math.abs(sentMs - killedMs) > DYING_MS),
+          [],
+          told,
+        );
         assert.deepEqual(answers(0, killedMs - 100), [NODE_ANSWER], told);
         assert.deepEqual(answers(killedMs + 100, restartedMs), CLUSTER_ANSWERS, told);
         assert.deepEqual(answers(caughtMs + 200, Infinity), [NODE_ANSWER], told);

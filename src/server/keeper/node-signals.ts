@@ -7,6 +7,8 @@
  *   SIGUSR1  the configuration is read again
  *   SIGHUP   nothing
  */
+import { constants } from "node:os";
+import { NODE_END_SIGNAL } from "./names.ts";
 
 export interface NodeSignalTargets {
   readonly node: { release(): Promise<void> };
@@ -18,6 +20,7 @@ export interface NodeSignalTargets {
 /** One Ctrl-C may come twice: from the terminal, and passed on by npm. */
 const SAME_SIGNAL_MS = 1000;
 const INTERRUPTED_TWICE = 2;
+const ENDED_EARLY: number = 128 + constants.signals[NODE_END_SIGNAL];
 
 /** From now on they do that. @returns what the process ends with, from the exit code of what served */
 export function trapNodeSignals({ node, end, reload }: NodeSignalTargets): (code: number) => number {
@@ -40,5 +43,9 @@ export function trapNodeSignals({ node, end, reload }: NodeSignalTargets): (code
   for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) process.on(signal, stop);
   process.on("SIGUSR1", reload);
   process.on("SIGHUP", () => {});
-  return (code) => forced ?? code;
+  return (code) => {
+    // A server that had only begun to start has nothing to answer, and dies of the signal.
+    const orderly = endingAtMs !== undefined && code === ENDED_EARLY ? 0 : code;
+    return forced ?? orderly;
+  };
 }
