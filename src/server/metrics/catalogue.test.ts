@@ -48,6 +48,7 @@ acl_dropped_requests_total counter server zone view
 template_matches_total counter server zone view class type
 template_template_failures_total counter server zone view class type section template
 template_rr_failures_total counter server zone view class type section template
+nodecache_setup_errors_total counter errortype
 `;
 
 describe("the catalogue of metrics", () => {

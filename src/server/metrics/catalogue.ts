@@ -516,7 +516,7 @@ export const CATALOGUE = {
   coredns_nodecache_setup_errors_total: {
     kind: "counter",
     home: "events",
-    help: "The number of errors during periodic network setup for node-cache",
+    help: "The number of errors during periodic network setup for node-cache.",
     labels: ["errortype"],
   },
   nodens_node_info: {
