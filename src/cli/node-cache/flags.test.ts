@@ -55,7 +55,6 @@ describe("the flags of node-cache", () => {
     ["a port that is none", [...LOCAL, "-p", "dns"], 'invalid port specified - "dns"'],
     ["a port that is too high", [...LOCAL, "-dns.port=65536"], 'invalid port specified - "65536"'],
     ["a health port that is none", [...LOCAL, "-health-port", "x"], 'invalid healthcheck port specified - "x"'],
-    ["metrics over TLS", [...LOCAL, "-tls-enabled"], "-tls-enabled: metrics over TLS are not served by this version"],
     ["a service address that is none", [...LOCAL, "-service-ip", "x"], 'invalid service-ip specified - "x"'],
     [
       "rewriting without one",

@@ -37,6 +37,17 @@ function integer(min: number, max: number, value: number, usage: string): Flag<n
   return { kind: integerKind(min, max), value, usage, shownDefault: String(value) };
 }
 
+/** Names of Go's `tls.ClientAuthType`. */
+const TLS_CLIENT_AUTHS = [
+  "NoClientCert",
+  "RequestClientCert",
+  "RequireAnyClientCert",
+  "VerifyClientCertIfGiven",
+  "RequireAndVerifyClientCert",
+] as const;
+/** TLS 1.0 and 1.1 are spoken no more (RFC 8996). */
+const TLS_VERSIONS = ["TLS12", "TLS13"] as const;
+
 /** By name. */
 export interface FlagValues {
   readonly localip: string;
@@ -57,9 +68,9 @@ export interface FlagValues {
   readonly "tls-enabled": boolean;
   readonly "tls-cert-file": string;
   readonly "tls-private-key-file": string;
-  readonly "tls-client-auth-type": string;
+  readonly "tls-client-auth-type": (typeof TLS_CLIENT_AUTHS)[number];
   readonly "tls-client-ca-file": string;
-  readonly "tls-min-version": string;
+  readonly "tls-min-version": (typeof TLS_VERSIONS)[number];
   readonly conf: string;
   readonly plugins: boolean;
   readonly pidfile: string;
@@ -114,12 +125,22 @@ export const FLAGS: FlagTable<FlagValues> = {
   "health-port": string("8080", "port used by health plugin"),
   skipteardown: boolean(false, "leave rules and interface in place on exit"),
   reloadwithsignal: boolean(false, "accepted: a new configuration is always in use at once"),
-  "tls-enabled": boolean(false, "metrics over TLS: not served by this version"),
-  "tls-cert-file": string("/etc/ssl/tls.crt", "has no effect"),
-  "tls-private-key-file": string("/etc/ssl/tls.key", "has no effect"),
-  "tls-client-auth-type": string("NoClientCert", "has no effect"),
-  "tls-client-ca-file": string("", "has no effect"),
-  "tls-min-version": string("TLS13", "has no effect"),
+  "tls-enabled": boolean(false, "serve -metrics-listen-address over TLS"),
+  "tls-cert-file": string("/etc/ssl/tls.crt", "Path to TLS certificate for HTTPS"),
+  "tls-private-key-file": string("/etc/ssl/tls.key", "Path to TLS private key for HTTPS"),
+  "tls-client-auth-type": {
+    kind: choiceKind(TLS_CLIENT_AUTHS),
+    value: "NoClientCert",
+    usage: "TLS client authorization type",
+    shownDefault: '"NoClientCert"',
+  },
+  "tls-client-ca-file": string("", "Path to TLS client CA file"),
+  "tls-min-version": {
+    kind: choiceKind(TLS_VERSIONS),
+    value: "TLS13",
+    usage: "lowest TLS version",
+    shownDefault: '"TLS13"',
+  },
   // Of CoreDNS, which node-cache contains.
   conf: string("", "Corefile to write and load; `stdin` reads it there"),
   plugins: boolean(false, "List installed plugins"),
@@ -203,7 +224,6 @@ export function settingsOf(values: FlagValues): NodeCacheSettings | string {
   if (values.intercept === "rewrite" && serviceAddresses.length === 0) {
     return "-intercept=rewrite needs -service-ip, the address that pods send to";
   }
-  if (values["tls-enabled"]) return "-tls-enabled: metrics over TLS are not served by this version";
   const fallbackEndpoints = listOf(values.fallback);
   for (const endpoint of fallbackEndpoints) {
     if (endpointOf(endpoint) === undefined) return `invalid fallback specified - ${JSON.stringify(endpoint)}`;

@@ -17,6 +17,7 @@ import { clientOptions } from "../client-options.ts";
 import { startBanner } from "../serve-banner.ts";
 import { packageVersion } from "../version.ts";
 import type { NodeCacheSettings } from "./flags.ts";
+import { metricsTls } from "./metrics-tls.ts";
 import { nodePlanOf, printDryRun } from "./node-plan.ts";
 import { NodeConfiguration } from "./node-configuration.ts";
 import { PLUMBING_VARIABLE, readTold, rebinding, toldOf } from "./plumbing.ts";
@@ -199,7 +200,7 @@ async function startServing(
   const server = await configuration.begin(start, keeper?.previous === "dead");
   started.resolve(server);
   showNode(counters, () => configuration.errors, server.metrics, systemClock);
-  await serveMetrics(server, settings["metrics-listen-address"]);
+  await serveMetrics(server, settings);
   if (!settings.quiet) process.stdout.write(startBanner(server, packageVersion()));
   return { server, configuration };
 }
@@ -214,9 +215,14 @@ async function reload(server: Server, configuration: NodeConfiguration): Promise
 }
 
 /** As node-cache does: without them it serves all the same. */
-async function serveMetrics(server: Server, address: string): Promise<void> {
+async function serveMetrics(server: Server, settings: NodeCacheSettings): Promise<void> {
   try {
-    await server.http.acquire(address, "/metrics", async () => ({ status: 200, ...(await server.metrics.expose()) }));
+    await server.http.acquire(
+      settings["metrics-listen-address"],
+      "/metrics",
+      async () => ({ status: 200, ...(await server.metrics.expose()) }),
+      metricsTls(settings, standardLog()),
+    );
   } catch (error) {
     if (!(error instanceof NodensError)) throw error;
     standardLog().error(`Failed to start metrics handler: ${describeError(error)}`);
