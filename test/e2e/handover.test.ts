@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { childrenOf } from "../../bench/process-accounts.ts";
 import { askTcp, askUdp, queryFor } from "../support/dns-client.ts";
 import { withoutFfi } from "../support/ffi.ts";
 import { startNodens } from "../support/nodens-process.ts";
@@ -79,6 +80,49 @@ describe("an instance that takes over", { skip: withoutFfi }, () => {
       await old.end();
     }
     assert.equal(existsSync(path), false);
+  });
+
+  it("takes over from one whose servers die at their start, with the answers and what waits for a server", async () => {
+    const path = join(folder, "three.sock");
+    const good = (port: number): string => `.:${port} {
+    bind 127.0.0.1
+    cache
+    hosts {
+        192.0.2.1 a.example.org
+        192.0.2.2 b.example.org
+        ttl 300
+    }
+}
+`;
+    const old = await startNodens(good, ["--handover", path]);
+    assert.equal(await askA(old.port), "192.0.2.1");
+    const [server] = childrenOf(old.child.pid ?? 0);
+    old.configure("this is { no Corefile\n");
+    process.kill(server ?? 0, "SIGKILL");
+    const endsAt = performance.now() + PATIENCE_MS;
+    while (!old.output().includes("ended with code 1") && performance.now() < endsAt) await sleep(5);
+    const corefile = join(folder, "Corefile");
+    writeFileSync(corefile, good(old.port));
+    const ended = once(old.child, "exit");
+    const next = spawn(process.execPath, [BIN, "serve", "-c", corefile, "--handover", path], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let said = "";
+    for (const stream of [next.stdout, next.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
+    try {
+      while (!old.output().includes("prepares to take over") && performance.now() < endsAt) await sleep(2);
+      // Only a server knows it: nobody is asked twice.
+      const waits = askUdp({ port: old.port, wire: queryFor("b.example.org", TYPE_A), timeoutMs: PATIENCE_MS });
+      const [code] = (await ended) as [number | null];
+      assert.equal(code, 0, `${old.output()}\n${said}`);
+      assert.equal((await waits).subarray(-4).join("."), "192.0.2.2", `${old.output()}\n${said}`);
+      assert.match(said, /[1-9]\d* answers taken over/);
+      assert.equal(await askA(old.port), "192.0.2.1", said);
+    } finally {
+      next.kill("SIGTERM");
+      await once(next, "exit");
+      await old.end();
+    }
   });
 
   it("changes nothing when it is killed before it serves", async () => {

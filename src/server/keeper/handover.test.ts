@@ -9,10 +9,12 @@ import { withoutFfi } from "../../../test/support/ffi.ts";
 import type { Log } from "../../base/log.ts";
 import { closeFd } from "../../linux/fd.ts";
 import { createPipe } from "../../linux/pipe.ts";
+import { createRegion } from "../../linux/shared-region.ts";
 import { connectUnix } from "../../linux/unix-socket.ts";
+import { RING_REGION_BYTES } from "../fastpath/relay-ring.ts";
 import { Channel } from "./channel.ts";
 import type { KeptDescriptor } from "./descriptor-store.ts";
-import { HandoverGiver } from "./handover-giver.ts";
+import { HandoverGiver, type LeaveToSuccessor } from "./handover-giver.ts";
 import { HandoverSocket } from "./handover-socket.ts";
 import { takeOver } from "./handover-taker.ts";
 import { KeeperError } from "./keeper-error.ts";
@@ -52,6 +54,7 @@ class Giving {
   readonly path: string;
   readonly heard: Lines;
   handedOver = 0;
+  leave: LeaveToSuccessor | undefined;
   readonly #socket: HandoverSocket;
   readonly #giver: HandoverGiver;
 
@@ -64,7 +67,10 @@ class Giving {
       socketFd: this.#socket.fd,
       log: this.heard.log,
       kept: () => ({ generation: 7, items }),
-      onHandedOver: () => this.handedOver++,
+      onHandedOver: (leave) => {
+        this.handedOver++;
+        this.leave = leave;
+      },
       patienceMs,
     });
   }
@@ -113,6 +119,28 @@ describe("the side of a hand-over that gives", { skip: withoutFfi }, () => {
     await until(() => openDescriptors() <= before + 1);
     giving.close();
     for (const fd of [readFd, writeFd]) closeFd(fd);
+  });
+
+  it("leaves the other what is not answered here, if the other is still there", async () => {
+    const ring = createRegion("test-ring", RING_REGION_BYTES);
+    assert.ok(ring.handle.kind === "memfd");
+    const giving = new Giving([]);
+    const channel = giving.connect();
+    channel.send({ op: "take", version: KEEPER_VERSION });
+    await receive(channel);
+    channel.send({ op: "ready" });
+    await until(() => giving.leave !== undefined);
+    assert.equal(giving.leave?.(ring.handle.fd), true);
+    const received = await receive(channel);
+    assert.ok(typeof received === "object");
+    assert.deepEqual(received.value, { op: "left" });
+    assert.equal(received.fds.length, 1);
+    for (const fd of received.fds) closeFd(fd);
+    channel.close();
+    await until(() => giving.leave?.(ring.handle.kind === "memfd" ? ring.handle.fd : -1) === false);
+    assert.doesNotMatch(giving.heard.text, /has gone/);
+    giving.close();
+    ring.close();
   });
 
   it("goes on when the other goes, speaks out of turn, or says nothing, and is there for the next", async () => {

@@ -17,8 +17,8 @@ import { RCODE_SERVFAIL } from "../../dns/types.ts";
 import { finishReply, REPLY_ROOM_BYTES } from "../chain/finish-reply.ts";
 import { Query } from "../chain/query.ts";
 import type { Relay } from "../fastpath/fast-path.ts";
-import { DEATHS_SHIFT, type LeftQuery } from "../fastpath/left-query.ts";
-import { KIND_QUERY } from "../fastpath/relay-ring.ts";
+import { pushLeft } from "../fastpath/left-queries.ts";
+import type { LeftQuery } from "../fastpath/left-query.ts";
 import { asForwarder, copyWithoutOpt } from "../upstream/forwarded-answer.ts";
 import { RandomIds } from "../upstream/random-ids.ts";
 import { judgeReply, REPLY_ACCEPTED } from "../upstream/reply-check.ts";
@@ -156,34 +156,15 @@ export class StandbyMisses implements Relay {
   leave(): void {
     clearInterval(this.#looker);
     this.#looker = undefined;
-    for (const { listener, query, control, deaths } of this.#waiting) {
-      const { wire, sockaddr, receivedAtMs } = query;
-      const memory = new Uint8Array(wire.length + sockaddr.length + (control?.length ?? 0));
-      memory.set(wire);
-      memory.set(sockaddr, wire.length);
-      if (control !== undefined) memory.set(control, wire.length + sockaddr.length);
-      const controlAt = wire.length + sockaddr.length;
-      this.#parts.ring.push(
-        KIND_QUERY | (deaths << DEATHS_SHIFT),
-        listener,
-        receivedAtMs,
-        memory,
-        0,
-        wire.length,
-        wire.length,
-        controlAt,
-        control?.length ?? 0,
-      );
-    }
+    for (const waiting of this.#waiting) pushLeft(this.#parts.ring, leftOf(waiting));
     this.#waiting.clear();
     for (const { port } of this.#byPort.values()) port.close();
     this.#byPort.clear();
     this.#ports.clear();
   }
 
-  #answerStale({ listener, query, control, deaths }: Waiting): boolean {
-    const { wire, sockaddr, receivedAtMs } = query;
-    return this.#parts.answerStale({ listener, wire, sockaddr, control, receivedAtMs, deaths });
+  #answerStale(waiting: Waiting): boolean {
+    return this.#parts.answerStale(leftOf(waiting));
   }
 
   #ask(waiting: Waiting): void {
@@ -281,4 +262,9 @@ export class StandbyMisses implements Relay {
       this.#closeWhenDone(open);
     }
   }
+}
+
+function leftOf({ listener, query, control, deaths }: Waiting): LeftQuery {
+  const { wire, sockaddr, receivedAtMs } = query;
+  return { listener, wire, sockaddr, control, receivedAtMs, deaths };
 }

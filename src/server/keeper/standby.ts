@@ -20,10 +20,10 @@ import { AnswerReader } from "../cache/answer-reader.ts";
 import { StoreRegionError } from "../cache/region.ts";
 import { BatchPorts } from "../fastpath/batch-ports.ts";
 import { FastPath, type Relay } from "../fastpath/fast-path.ts";
-import { leftIn, leftInRing } from "../fastpath/left-queries.ts";
+import { leftIn, leftInRing, pushLeft } from "../fastpath/left-queries.ts";
 import type { LeftQuery } from "../fastpath/left-query.ts";
 import { MmsgIo } from "../fastpath/mmsg-io.ts";
-import { RelayWriter, RING_REGION_BYTES } from "../fastpath/relay-ring.ts";
+import { RelayReader, RelayWriter, RING_REGION_BYTES } from "../fastpath/relay-ring.ts";
 import { ZoneTable } from "../fastpath/zone-table.ts";
 import { FastpathCounters, HANDED_OVER_AT, HITS_AT } from "../metrics/fastpath-counters.ts";
 import { ServerRows } from "../metrics/server-rows.ts";
@@ -61,6 +61,7 @@ export class Standby {
   /** Where misses go; kept, for the servers to come. */
   readonly ring: SharedRegion;
   readonly #watch: LoopWatch;
+  readonly #ringEnd: RelayWriter;
   readonly #misses: StandbyMisses;
   readonly #replies: SendBatch;
   readonly #counters: FastpathCounters;
@@ -74,11 +75,12 @@ export class Standby {
   constructor(watch: LoopWatch) {
     this.ring = createRegion("nodens-standby", RING_REGION_BYTES);
     this.#watch = watch;
+    this.#ringEnd = new RelayWriter(this.ring.buffer);
     this.#replies = new SendBatch();
     this.#misses = new StandbyMisses({
       clock: systemClock,
       ports: new BatchPorts(watch, () => undefined),
-      ring: new RelayWriter(this.ring.buffer),
+      ring: this.#ringEnd,
       upstreamsOf: (listener, wire, nameLength) => this.#upstreamsOf(listener, wire, nameLength),
       send: (listener, message, length, sockaddr, control) => this.#reply(listener, message, length, sockaddr, control),
       answerStale: (left) => this.#answerStale(left),
@@ -147,6 +149,21 @@ export class Standby {
       }
       kept.drop(name);
     }
+    this.#finish(left);
+  }
+
+  /** What another keeper has left: for the server, or in hand while there is none. */
+  take(left: readonly LeftQuery[]): void {
+    if (this.#serving) this.#finish(left);
+    else for (const query of left) pushLeft(this.#ringEnd, query);
+  }
+
+  /** Something is in the ring that no server has taken. */
+  get hasLeft(): boolean {
+    return !new RelayReader(this.ring.buffer).empty;
+  }
+
+  #finish(left: readonly LeftQuery[]): void {
     const { fastPath, sockets } = this.#prepared ?? { fastPath: undefined, sockets: [] };
     for (const { id, zones } of sockets) {
       for (const [deaths, queries] of Map.groupBy(left.filter(isOf(id)), (query) => query.deaths)) {
@@ -162,21 +179,23 @@ export class Standby {
 
   /** Receives no more. What it has received is answered, or in the ring. */
   park(): void {
-    if (!this.#serving) return;
-    this.#serving = false;
-    for (const { fd } of this.#prepared?.sockets ?? []) this.#watch.remove(fd);
+    this.#receiveNoMore();
     this.#replies.flush();
     this.#misses.leave();
   }
 
   /** Receives no more, and waits until what it has received is answered. Only where no server comes after it. */
   async drain(timeoutMs: number): Promise<void> {
-    if (!this.#serving) return;
-    this.#serving = false;
-    for (const { fd } of this.#prepared?.sockets ?? []) this.#watch.remove(fd);
+    this.#receiveNoMore();
     const endsAtMs = systemClock.monotonicMs() + timeoutMs;
     while (this.#misses.waiting > 0 && systemClock.monotonicMs() < endsAtMs) await sleep(DRAIN_LOOK_MS);
     this.#replies.flush();
+  }
+
+  #receiveNoMore(): void {
+    if (!this.#serving) return;
+    this.#serving = false;
+    for (const { fd } of this.#prepared?.sockets ?? []) this.#watch.remove(fd);
   }
 
   close(): void {
