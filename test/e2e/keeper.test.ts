@@ -15,6 +15,7 @@ import { type NodensProcess, startNodens } from "../support/nodens-process.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/nodens.js", import.meta.url));
 const TYPE_A = 1;
+const RCODE_SERVFAIL = 2;
 const PATIENCE_MS = 15_000;
 
 function corefile(port: number, address = "192.0.2.1"): string {
@@ -164,10 +165,22 @@ describe("a keeper of servers that die at their start", { skip: withoutFfi }, ()
     await until("several have died", () => count(nodens.output(), "ended with code 1") >= 3);
     for (let i = 0; i < 5; i++) assert.equal(await askA(nodens.port, "a.example.org", 2000), "192.0.2.1");
     await assert.rejects(askA(nodens.port, "elsewhere.example.org", 300), NoAnswer);
+    // Over TCP too, once it is clear that no server comes soon.
+    const client = await TcpClient.connect(nodens.port);
+    const beganMs = performance.now();
+    client.send(queryFor("a.example.org", TYPE_A, { id: 1 }));
+    assert.equal(addressIn(await client.next(PATIENCE_MS)), "192.0.2.1");
+    client.send(queryFor("elsewhere.example.org", TYPE_A, { id: 2 }));
+    const failure = await client.next(PATIENCE_MS);
+    assert.equal((failure[3] ?? 0) & 15, RCODE_SERVFAIL);
+    assert.ok(performance.now() - beganMs < 6000);
     nodens.configure(corefile(nodens.port));
     await until("a server serves again", () => returns() > before);
     assert.equal(await askA(nodens.port, "b.example.org"), "192.0.2.2");
     assert.match(nodens.output(), /the standby has answered [1-9]\d* queries so far/);
+    // The connection that the standby had accepted is ended in good order, when nothing more comes.
+    assert.equal(await client.ended(PATIENCE_MS), "fin");
+    assert.equal(addressIn(await askTcp({ port: nodens.port, wire: queryFor("b.example.org", TYPE_A) })), "192.0.2.2");
   });
 });
 

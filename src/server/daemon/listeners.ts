@@ -81,7 +81,8 @@ export class Listeners {
     return [...this.#open.values()].flatMap(({ udp, sockets, route }): StandbyListener[] => {
       const socket = sockets.find(({ fd }) => fd === udp?.shared?.fd);
       if (udp?.shared === undefined || socket === undefined) return [];
-      return [{ id: udp.id, socket: socket.name, wildcard: udp.shared.wildcard, zones: route.standbyZones }];
+      const stream = sockets.find((other) => other !== socket)?.name;
+      return [{ id: udp.id, socket: socket.name, stream, wildcard: udp.shared.wildcard, zones: route.standbyZones }];
     });
   }
 

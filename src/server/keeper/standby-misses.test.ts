@@ -4,12 +4,14 @@ import { queryFor } from "../../../test/support/dns-client.ts";
 import type { SocketAddress } from "../../base/address.ts";
 import { FakeClock } from "../../base/clock.ts";
 import { ANCOUNT_AT, FLAGS_AT, RCODE_MASK, readU16, writeU16 } from "../../dns/header.ts";
+import { admitQuery, QueryView, VERDICT_ACCEPT } from "../../dns/query-view.ts";
 import { RCODE_SERVFAIL } from "../../dns/types.ts";
+import { Query } from "../chain/query.ts";
 import type { LeftQuery } from "../fastpath/left-query.ts";
 import { leftInRing } from "../fastpath/left-queries.ts";
 import { KIND_QUERY, RelayWriter, RING_REGION_BYTES } from "../fastpath/relay-ring.ts";
 import type { UpstreamPort, UpstreamPorts } from "../upstream/upstream-ports.ts";
-import { StandbyMisses } from "./standby-misses.ts";
+import { NO_SERVER, StandbyMisses } from "./standby-misses.ts";
 
 const UPSTREAMS: SocketAddress[] = [
   { address: "192.0.2.1", port: 53 },
@@ -187,5 +189,49 @@ describe("misses of the standby", () => {
     assert.ok(only);
     only.reply(answerTo(only));
     assert.equal(sent.length, 0);
+  });
+
+  describe("of a client that waits over a connection", () => {
+    const ask = (id: number, late: () => Uint8Array | undefined = () => undefined): Promise<Uint8Array> => {
+      const wire = Uint8Array.from(queryFor("a.test", 1, { id, opt: 1232 }));
+      const view = new QueryView();
+      assert.equal(admitQuery(wire, 0, wire.length, view), VERDICT_ACCEPT);
+      return misses.ask(
+        LISTENER,
+        new Query(wire, view, "tcp", NO_SERVER, ".", new Uint8Array(28), clock.monotonicMs()),
+        late,
+      );
+    };
+
+    it("come back with the upstream's answer, also when a server has come meanwhile", async (t) => {
+      start(t);
+      const answered = ask(7);
+      misses.leave();
+      const [only] = asked;
+      assert.ok(only);
+      only.reply(answerTo(only));
+      const reply = await answered;
+      assert.deepEqual([readU16(reply, 0), readU16(reply, ANCOUNT_AT)], [7, 1]);
+      assert.deepEqual(leftInRing(ring), []);
+    });
+
+    it("come back stale after 1.8 s, or with SERVFAIL after four", async (t) => {
+      start(t);
+      const stale = ask(7, () => Uint8Array.of(1, 2, 3));
+      const failed = ask(8);
+      pass(t, 1900);
+      assert.deepEqual(await stale, Uint8Array.of(1, 2, 3));
+      pass(t, 2200);
+      assert.equal(readU16(await failed, FLAGS_AT) & RCODE_MASK, RCODE_SERVFAIL);
+    });
+
+    it("come back with SERVFAIL when a server comes and there is nobody to ask", async (t) => {
+      start(t);
+      upstreams = [];
+      const failed = ask(8);
+      misses.leave();
+      assert.equal(readU16(await failed, FLAGS_AT) & RCODE_MASK, RCODE_SERVFAIL);
+      assert.deepEqual(leftInRing(ring), []);
+    });
   });
 });

@@ -15,7 +15,7 @@ import { ResponseScan } from "../../dns/response-scan.ts";
 import { answerInOrder } from "../../dns/scrub.ts";
 import { RCODE_SERVFAIL } from "../../dns/types.ts";
 import { finishReply, REPLY_ROOM_BYTES } from "../chain/finish-reply.ts";
-import { Query } from "../chain/query.ts";
+import { Query, type ServerIdentity } from "../chain/query.ts";
 import type { Relay } from "../fastpath/fast-path.ts";
 import { pushLeft } from "../fastpath/left-queries.ts";
 import type { LeftQuery } from "../fastpath/left-query.ts";
@@ -56,9 +56,17 @@ interface Waiting {
   /** What is asked, id apart. */
   readonly sent: Uint8Array<ArrayBuffer>;
   readonly deaths: number;
+  /** Of a client that waits for it over a connection: undefined for those that the next server can answer. */
+  readonly stream: StreamClient | undefined;
   tries: number;
   staleTried: boolean;
   triedAtMs: number;
+}
+
+interface StreamClient {
+  /** @param reply a copy */
+  readonly settle: (reply: Uint8Array) => void;
+  readonly stale: () => Uint8Array | undefined;
 }
 
 interface Port {
@@ -78,7 +86,8 @@ export interface StandbyMissesParts {
   readonly answerStale: (left: LeftQuery) => boolean;
 }
 
-const NO_SERVER = { label: "", address: "", port: 0 };
+/** In place of the server of a query that none has in hand. */
+export const NO_SERVER: ServerIdentity = { label: "", address: "", port: 0 };
 const NO_BLOCKS = {
   copy: (message: Uint8Array, length: number): Uint8Array<ArrayBuffer> => Uint8Array.from(message.subarray(0, length)),
 };
@@ -93,6 +102,8 @@ export class StandbyMisses implements Relay {
   readonly #scan: ResponseScan;
   readonly #out: Uint8Array;
   #looker: NodeJS.Timeout | undefined;
+  /** A server is there: nothing new comes. */
+  #resting: boolean;
   /** Servers that have died with the queries that are pushed now. */
   deaths: number;
 
@@ -105,6 +116,7 @@ export class StandbyMisses implements Relay {
     this.#scan = new ResponseScan();
     this.#out = new Uint8Array(REPLY_ROOM_BYTES);
     this.#looker = undefined;
+    this.#resting = false;
     this.deaths = 0;
   }
 
@@ -131,40 +143,82 @@ export class StandbyMisses implements Relay {
       const { ring } = this.#parts;
       return ring.push(kind, id, receivedAtMs, from, payloadAt, payloadLength, sockaddrAt, controlAt, controlLength);
     }
+    const sockaddr = from.slice(sockaddrAt, sockaddrAt + 28);
+    const query = new Query(wire, view, "udp", NO_SERVER, ".", sockaddr, receivedAtMs);
+    const control = controlLength === 0 ? undefined : from.slice(controlAt, controlAt + controlLength);
+    this.#begin(id, query, control, undefined);
+    return true;
+  }
+
+  /**
+   * Asks for a client of a connection, which no other process can answer.
+   *
+   * @param query admitted
+   * @param stale looks for what has expired and may still be served
+   * @returns the reply: SERVFAIL when there is none in time
+   */
+  ask(listener: number, query: Query, stale: () => Uint8Array | undefined): Promise<Uint8Array> {
+    return new Promise((settle) => {
+      if (this.#waiting.size >= WAITING_MAX) settle(stale() ?? failureOf(query));
+      else this.#begin(listener, query, undefined, { settle, stale });
+    });
+  }
+
+  #begin(listener: number, query: Query, control: Uint8Array | undefined, stream: StreamClient | undefined): void {
+    const { view, wire } = query;
     const sent = new Uint8Array(upstreamQueryBytes(view.questionEnd));
     writeUpstreamQuery(sent, wire, view.questionEnd, view.flags, view.dnssecOk);
-    const sockaddr = from.slice(sockaddrAt, sockaddrAt + 28);
     const waiting: Waiting = {
-      listener: id,
-      query: new Query(wire, view, "udp", NO_SERVER, ".", sockaddr, receivedAtMs),
-      control: controlLength === 0 ? undefined : from.slice(controlAt, controlAt + controlLength),
-      upstreams: this.#parts.upstreamsOf(id, wire, view.nameLength),
+      listener,
+      query,
+      control,
+      upstreams: this.#parts.upstreamsOf(listener, wire, view.nameLength),
       sent,
       deaths: this.deaths,
+      stream,
       tries: this.#ids.next(),
       triedAtMs: 0,
       staleTried: false,
     };
-    if (waiting.upstreams.length === 0 && this.#answerStale(waiting)) return true;
+    if (waiting.upstreams.length === 0 && this.#answerStale(waiting)) return;
+    this.#resting = false;
     this.#waiting.add(waiting);
     this.#looker ??= setInterval(() => this.#look(), LOOK_MS);
     this.#ask(waiting);
-    return true;
   }
 
-  /** Leaves what has no answer to the next server. */
+  /** Leaves what has no answer to the next server. What that cannot answer is gone on with where an upstream may. */
   leave(): void {
+    for (const waiting of this.#waiting) {
+      if (waiting.stream === undefined) pushLeft(this.#parts.ring, leftOf(waiting));
+      else if (waiting.upstreams.length > 0) continue;
+      else waiting.stream.settle(failureOf(waiting.query));
+      this.#waiting.delete(waiting);
+    }
+    this.#resting = true;
+    this.#restWhenDone();
+  }
+
+  #restWhenDone(): void {
+    if (!this.#resting || this.#waiting.size > 0) return;
     clearInterval(this.#looker);
     this.#looker = undefined;
-    for (const waiting of this.#waiting) pushLeft(this.#parts.ring, leftOf(waiting));
-    this.#waiting.clear();
     for (const { port } of this.#byPort.values()) port.close();
     this.#byPort.clear();
     this.#ports.clear();
   }
 
   #answerStale(waiting: Waiting): boolean {
-    return this.#parts.answerStale(leftOf(waiting));
+    const { stream } = waiting;
+    if (stream === undefined) return this.#parts.answerStale(leftOf(waiting));
+    const reply = stream.stale();
+    if (reply !== undefined) stream.settle(reply);
+    return reply !== undefined;
+  }
+
+  #send({ listener, query, control, stream }: Waiting, message: Uint8Array, length: number): void {
+    if (stream === undefined) this.#parts.send(listener, message, length, query.sockaddr, control);
+    else stream.settle(message.slice(0, length));
   }
 
   #ask(waiting: Waiting): void {
@@ -220,7 +274,7 @@ export class StandbyMisses implements Relay {
     // Asked twice, and answered before.
     if (wire === undefined || !this.#waiting.delete(waiting)) return;
     const length = finishReply(query, { wire, plugin: "forward" }, this.#out);
-    this.#parts.send(waiting.listener, this.#out, length, query.sockaddr, waiting.control);
+    this.#send(waiting, this.#out, length);
   }
 
   /** A refusal (ICMP) of some question: all that were asked there are asked elsewhere at the next look. */
@@ -245,11 +299,11 @@ export class StandbyMisses implements Relay {
   #look(): void {
     const nowMs = this.#parts.clock.monotonicMs();
     for (const waiting of this.#waiting) {
-      const { query, listener, control } = waiting;
+      const { query } = waiting;
       if (nowMs - query.receivedAtMs >= GIVE_UP_MS) {
         this.#waiting.delete(waiting);
-        const length = writeRefusal(query.wire, 0, query.view, RCODE_SERVFAIL);
-        this.#parts.send(listener, query.wire, length, query.sockaddr, control);
+        const failure = failureOf(query);
+        this.#send(waiting, failure, failure.length);
       } else if (!waiting.staleTried && nowMs - query.receivedAtMs >= STALE_MS) {
         waiting.staleTried = true;
         if (this.#answerStale(waiting)) this.#waiting.delete(waiting);
@@ -261,7 +315,13 @@ export class StandbyMisses implements Relay {
       for (const [id, waiting] of open.asked) if (!this.#waiting.has(waiting)) open.asked.delete(id);
       this.#closeWhenDone(open);
     }
+    this.#restWhenDone();
   }
+}
+
+/** SERVFAIL, in the place of the query. */
+function failureOf({ view, wire }: Query): Uint8Array {
+  return wire.subarray(0, writeRefusal(wire, 0, view, RCODE_SERVFAIL));
 }
 
 function leftOf({ listener, query, control, deaths }: Waiting): LeftQuery {

@@ -27,10 +27,12 @@ import { RelayReader, RelayWriter, RING_REGION_BYTES } from "../fastpath/relay-r
 import { ZoneTable } from "../fastpath/zone-table.ts";
 import { FastpathCounters, HANDED_OVER_AT, HITS_AT } from "../metrics/fastpath-counters.ts";
 import { ServerRows } from "../metrics/server-rows.ts";
+import { CachedMessages } from "./cached-messages.ts";
 import type { DescriptorStore } from "./descriptor-store.ts";
 import { LEFT_PREFIX } from "./names.ts";
 import { ReplayIo } from "./replay-io.ts";
 import { StandbyMisses } from "./standby-misses.ts";
+import { StandbyStreams, type StreamSource } from "./standby-streams.ts";
 import type { StandbyListener, StandbyPlan } from "./standby-plan.ts";
 
 /** Batches taken from one socket before the others, and the rest of the keeper, get their turn. */
@@ -43,6 +45,8 @@ interface Served {
   readonly id: number;
   readonly fd: number;
   readonly io: MmsgIo;
+  /** Of TCP. */
+  readonly streamFd: number | undefined;
   readonly zones: ZoneTable;
   /** By zone. */
   readonly upstreams: readonly (readonly SocketAddress[])[];
@@ -54,6 +58,7 @@ interface Prepared {
   readonly fastPath: FastPath;
   /** The same with answers that have expired. */
   readonly stalePath: FastPath;
+  readonly streams: StreamSource;
   readonly sockets: readonly Served[];
 }
 
@@ -63,6 +68,7 @@ export class Standby {
   readonly #watch: LoopWatch;
   readonly #ringEnd: RelayWriter;
   readonly #misses: StandbyMisses;
+  readonly #streams: StandbyStreams;
   readonly #replies: SendBatch;
   readonly #counters: FastpathCounters;
   /** Nobody looks at them: they are for the labels of a server. */
@@ -85,6 +91,7 @@ export class Standby {
       send: (listener, message, length, sockaddr, control) => this.#reply(listener, message, length, sockaddr, control),
       answerStale: (left) => this.#answerStale(left),
     });
+    this.#streams = new StandbyStreams({ misses: this.#misses, source: () => this.#prepared?.streams });
     this.#counters = FastpathCounters.create(1);
     this.#rows = ServerRows.create(1);
     this.#batch = undefined;
@@ -94,7 +101,7 @@ export class Standby {
 
   /** Queries answered so far. */
   get hits(): number {
-    return this.#counters.floats[HITS_AT] ?? 0;
+    return (this.#counters.floats[HITS_AT] ?? 0) + this.#streams.hits;
   }
 
   /** Queries left to the next server so far. */
@@ -110,11 +117,18 @@ export class Standby {
   plan(plan: StandbyPlan, kept: DescriptorStore): boolean {
     const store = openStore(kept.get(plan.store)?.fd);
     if (store === undefined) return false;
+    const { region, fresh, stale } = store;
+    const sockets = plan.listeners.flatMap((listener) => this.#socketOf(listener, kept) ?? []);
     const prepared: Prepared = {
-      store: store.region,
-      fastPath: this.#pathOf(store.reader, this.#misses),
-      stalePath: this.#pathOf(new AnswerReader({ region: store.region.handle }, true), NOWHERE),
-      sockets: plan.listeners.flatMap((listener) => this.#socketOf(listener, kept) ?? []),
+      store: region,
+      fastPath: this.#pathOf(fresh, this.#misses),
+      stalePath: this.#pathOf(stale, NOWHERE),
+      streams: {
+        fresh: new CachedMessages(fresh),
+        stale: new CachedMessages(stale),
+        zonesOf: (listener) => sockets.find(({ id }) => id === listener)?.zones,
+      },
+      sockets,
     };
     const serving = this.#serving;
     this.#release();
@@ -131,6 +145,11 @@ export class Standby {
       this.#take(served);
       this.#watch.add(served.fd, () => this.#take(served));
     }
+    this.#streams.serve(
+      (this.#prepared?.sockets ?? []).flatMap(({ id, streamFd }) =>
+        streamFd === undefined ? [] : [{ listener: id, fd: streamFd }],
+      ),
+    );
   }
 
   /** Takes in hand what the servers that are dead had received and not answered. To be called before `serve`. */
@@ -188,6 +207,7 @@ export class Standby {
   async drain(timeoutMs: number): Promise<void> {
     this.#receiveNoMore();
     const endsAtMs = systemClock.monotonicMs() + timeoutMs;
+    await this.#streams.close(timeoutMs);
     while (this.#misses.waiting > 0 && systemClock.monotonicMs() < endsAtMs) await sleep(DRAIN_LOOK_MS);
     this.#replies.flush();
   }
@@ -196,10 +216,12 @@ export class Standby {
     if (!this.#serving) return;
     this.#serving = false;
     for (const { fd } of this.#prepared?.sockets ?? []) this.#watch.remove(fd);
+    this.#streams.rest();
   }
 
   close(): void {
     this.#release();
+    void this.#streams.close(0);
     this.#batch?.close();
     this.#replies.close();
     this.ring.close();
@@ -249,7 +271,7 @@ export class Standby {
     this.#replies.commit(length, sockaddr, control);
   }
 
-  #socketOf({ id, socket, wildcard, zones }: StandbyListener, kept: DescriptorStore): Served | undefined {
+  #socketOf({ id, socket, stream, wildcard, zones }: StandbyListener, kept: DescriptorStore): Served | undefined {
     const keptFd = kept.get(socket)?.fd;
     if (keptFd === undefined) return undefined;
     const fd = duplicateFd(keptFd);
@@ -259,6 +281,7 @@ export class Standby {
       id,
       fd,
       io: new MmsgIo(batch, fd, wildcard, id),
+      streamFd: stream === undefined ? undefined : copyOf(kept.get(stream)?.fd),
       zones: new ZoneTable(zones),
       upstreams: zones.map(({ upstreams }) => upstreams),
     };
@@ -268,7 +291,10 @@ export class Standby {
     this.park();
     const prepared = this.#prepared;
     this.#prepared = undefined;
-    for (const { fd } of prepared?.sockets ?? []) closeFd(fd);
+    for (const { fd, streamFd } of prepared?.sockets ?? []) {
+      closeFd(fd);
+      if (streamFd !== undefined) closeFd(streamFd);
+    }
     prepared?.store.close();
   }
 }
@@ -280,16 +306,27 @@ function isOf(listener: number): (query: LeftQuery) => boolean {
   return (query) => query.listener === listener;
 }
 
-function openStore(keptFd: number | undefined): { region: SharedRegion; reader: AnswerReader } | undefined {
-  if (keptFd === undefined) return undefined;
-  const fd = duplicateFd(keptFd);
+function copyOf(fd: number | undefined): number | undefined {
+  return fd === undefined ? undefined : duplicateFd(fd);
+}
+
+interface OpenStore {
+  readonly region: SharedRegion;
+  readonly fresh: AnswerReader;
+  readonly stale: AnswerReader;
+}
+
+function openStore(keptFd: number | undefined): OpenStore | undefined {
+  const fd = copyOf(keptFd);
+  if (fd === undefined) return undefined;
   const region = adoptRegion(fd);
   if (region === undefined) {
     closeFd(fd);
     return undefined;
   }
   try {
-    return { region, reader: new AnswerReader({ region: region.handle }) };
+    const handle = { region: region.handle };
+    return { region, fresh: new AnswerReader(handle), stale: new AnswerReader(handle, true) };
   } catch (error) {
     region.close();
     if (error instanceof StoreRegionError) return undefined;

@@ -181,8 +181,8 @@ export class Supervisor {
     const { handle } = standby.ring;
     if (standby.hasLeft && !(handle.kind === "memfd" && leave(handle.fd))) {
       standby.finish(this.#kept);
-      await standby.drain(HAND_OVER_MS);
     }
+    await standby.drain(HAND_OVER_MS);
     this.#ended.resolve(0);
   }
 
