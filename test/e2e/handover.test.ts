@@ -125,6 +125,40 @@ describe("an instance that takes over", { skip: withoutFfi }, () => {
     }
   });
 
+  for (const [victim, pidOf, oldEnds] of [
+    ["the server before", (old: number) => childrenOf(old)[0], 0],
+    ["the keeper before", (old: number) => old, null],
+  ] as const) {
+    it(`takes over although ${victim} is killed while it prepares`, async () => {
+      const upstream = await openUpstream();
+      const path = join(folder, `${oldEnds}.sock`);
+      const old = await startNodens((port) => corefile(port, upstream.port), ["--handover", path]);
+      assert.equal(await askA(old.port), "192.0.2.1");
+      await upstream.close();
+      const ended = once(old.child, "exit");
+      const next = spawn(process.execPath, [BIN, "serve", "-c", old.corefile, "--handover", path], {
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      let said = "";
+      for (const stream of [next.stdout, next.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
+      try {
+        const endsAt = performance.now() + PATIENCE_MS;
+        while (!old.output().includes("prepares to take over") && performance.now() < endsAt) await sleep(2);
+        process.kill(pidOf(old.child.pid ?? 0) ?? 0, "SIGKILL");
+        const [code] = (await ended) as [number | null];
+        assert.equal(code, oldEnds, `${old.output()}\n${said}`);
+        while (!said.includes("\nNodens-") && performance.now() < endsAt) await sleep(5);
+        // Only a cache knows the name.
+        assert.equal(await askA(old.port), "192.0.2.1", said);
+        assert.ok(existsSync(path), "the next one can take over");
+      } finally {
+        next.kill("SIGTERM");
+        await once(next, "exit");
+        await old.end();
+      }
+    });
+  }
+
   it("changes nothing when it is killed before it serves", async () => {
     const upstream = await openUpstream();
     const path = join(folder, "two.sock");

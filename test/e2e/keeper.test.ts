@@ -149,6 +149,44 @@ describe("a keeper", { skip: withoutFfi }, () => {
   });
 });
 
+describe("a server that is killed while it reloads", { skip: withoutFfi }, () => {
+  it("is followed by one with the new configuration, whenever that was; no answer is another", async () => {
+    const nodens = await startNodens((port) => corefile(port));
+    const returns = (): number => count(nodens.output(), "a server serves again");
+    let stopped = false;
+    const seen = new Set<string>();
+    const asking = (async () => {
+      while (!stopped) {
+        // One that nobody answers is asked again: misses are left to the next server.
+        await askA(nodens.port, "a.example.org", 1000).then((address) => seen.add(address), () => undefined);
+        await sleep(2);
+      }
+    })();
+    const allowed = ["192.0.2.1"];
+    try {
+      for (const [round, delayMs] of [0, 1, 3, 6, 10, 15, 25].entries()) {
+        const address = `198.51.100.${round}`;
+        allowed.push(address);
+        const before = returns();
+        nodens.configure(corefile(nodens.port, address));
+        nodens.child.kill("SIGUSR1");
+        await sleep(delayMs);
+        process.kill(serverOf(nodens), "SIGKILL");
+        await until("a server serves again", () => returns() > before);
+        assert.equal(await askAgain((timeoutMs) => askA(nodens.port, "a.example.org", timeoutMs)), address);
+      }
+    } finally {
+      stopped = true;
+      await asking;
+      assert.equal(await nodens.end(), 0);
+    }
+    assert.deepEqual(
+      [...seen].filter((address) => !allowed.includes(address)),
+      [],
+    );
+  });
+});
+
 describe("a keeper of servers that die at their start", { skip: withoutFfi }, () => {
   let nodens: NodensProcess;
   const returns = (): number => count(nodens.output(), "a server serves again");

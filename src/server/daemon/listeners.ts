@@ -5,7 +5,7 @@
 import type { SocketAddress } from "../../base/address.ts";
 import { BindError } from "../../base/bind-error.ts";
 import type { Clock } from "../../base/clock.ts";
-import { boundSocket } from "../../linux/udp-socket.ts";
+import { boundSocket, isBoundTo } from "../../linux/udp-socket.ts";
 import { openTcpListener } from "../../linux/tcp-socket.ts";
 import type { KeptEndpoint, UdpEndpoint, UdpFront } from "../fastpath/udp-front.ts";
 import { type SocketKind, socketName } from "../keeper/names.ts";
@@ -227,7 +227,7 @@ export class Listeners {
       const item = keeper.takeSocket(kind, address, port);
       if (item === undefined) return [];
       const bound = boundSocket(item.fd);
-      const fits = bound?.type === (kind === "udp" ? "udp" : "tcp") && (port === 0 || bound.port === port);
+      const fits = bound?.type === (kind === "udp" ? "udp" : "tcp") && isBoundTo(bound, address, port);
       if (fits) return [{ kind, item, port: bound.port }];
       keeper.reject(item);
       return [];
