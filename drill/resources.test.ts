@@ -5,7 +5,11 @@ import { growthOf, renderResources, resourcesCsv, resourcesOf, type ResourceSamp
 const MIB = 1024 * 1024;
 
 /** One every ten seconds; `pss` in MiB and descriptors of the server by the minute. */
-function samples(minutes: number, pss: (minute: number) => number, descriptors = (_: number) => 30): ResourceSample[] {
+function samples(
+  minutes: number,
+  pss: (minute: number) => number,
+  descriptors: (minute: number) => number = () => 30,
+): ResourceSample[] {
   return Array.from({ length: minutes * 6 }, (_, i): ResourceSample => {
     const minute = Math.floor(i / 6);
     return {

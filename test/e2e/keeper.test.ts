@@ -104,18 +104,27 @@ describe("a keeper", { skip: withoutFfi }, () => {
     await until("it says so", () => returns() === 1);
   });
 
-  it("lets TCP clients connect while there is no server; connections of before are reset", async () => {
-    const old = await TcpClient.connect(nodens.port);
-    old.send(queryFor("a.example.org", TYPE_A));
-    await old.next();
+  it("lets TCP clients connect while there is no server; of before, idle ones see FIN, and who was asking RST", async () => {
+    const open = async (): Promise<TcpClient> => {
+      const client = await TcpClient.connect(nodens.port);
+      client.send(queryFor("a.example.org", TYPE_A));
+      await client.next();
+      return client;
+    };
+    const [idle, asking] = [await open(), await open()];
     const before = returns();
-    process.kill(serverOf(nodens), "SIGKILL");
+    const server = serverOf(nodens);
+    // What it does not read any more is asked of a dead server.
+    process.kill(server, "SIGSTOP");
+    asking.send(queryFor("b.example.org", TYPE_A));
+    await sleep(20);
+    process.kill(server, "SIGKILL");
     const young = await TcpClient.connect(nodens.port);
     young.send(queryFor("a.example.org", TYPE_A));
     assert.equal(addressIn(await young.next(PATIENCE_MS)), "192.0.2.1");
-    assert.match(await old.ended(PATIENCE_MS), /^(?:fin|reset)$/);
-    young.destroy();
-    old.destroy();
+    assert.equal(await idle.ended(PATIENCE_MS), "fin");
+    assert.equal(await asking.ended(PATIENCE_MS), "reset");
+    for (const client of [young, idle, asking]) client.destroy();
     await until("a server serves again", () => returns() > before);
   });
 
@@ -158,7 +167,10 @@ describe("a server that is killed while it reloads", { skip: withoutFfi }, () =>
     const asking = (async () => {
       while (!stopped) {
         // One that nobody answers is asked again: misses are left to the next server.
-        await askA(nodens.port, "a.example.org", 1000).then((address) => seen.add(address), () => undefined);
+        await askA(nodens.port, "a.example.org", 1000).then(
+          (address) => seen.add(address),
+          () => undefined,
+        );
         await sleep(2);
       }
     })();
@@ -203,6 +215,14 @@ describe("a keeper of servers that die at their start", { skip: withoutFfi }, ()
     await until("several have died", () => count(nodens.output(), "ended with code 1") >= 3);
     for (let i = 0; i < 5; i++) assert.equal(await askA(nodens.port, "a.example.org", 2000), "192.0.2.1");
     await assert.rejects(askA(nodens.port, "elsewhere.example.org", 300), NoAnswer);
+    const askedMs = performance.now();
+    const miss = await askUdp({
+      port: nodens.port,
+      wire: queryFor("else.example.org", TYPE_A),
+      timeoutMs: PATIENCE_MS,
+    });
+    assert.equal((miss[3] ?? 0) & 15, RCODE_SERVFAIL);
+    assert.ok(performance.now() - askedMs < 4500, "before its client gives up");
     // Over TCP too, once it is clear that no server comes soon.
     const client = await TcpClient.connect(nodens.port);
     const beganMs = performance.now();

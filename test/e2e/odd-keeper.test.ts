@@ -30,7 +30,10 @@ after(() => rmSync(folder, { recursive: true }));
 
 function corefile(port: number): string {
   const path = join(folder, `Corefile-${port}`);
-  writeFileSync(path, `.:${port} {\n    bind 127.0.0.1\n    cache\n    hosts {\n        192.0.2.1 a.example.org\n    }\n}\n`);
+  writeFileSync(
+    path,
+    `.:${port} {\n    bind 127.0.0.1\n    cache\n    hosts {\n        192.0.2.1 a.example.org\n    }\n}\n`,
+  );
   return path;
 }
 

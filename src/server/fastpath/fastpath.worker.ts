@@ -189,7 +189,8 @@ function takeMessages(): void {
     if (received === undefined) return;
     const set = received.message;
     // No wake-up comes any more for what waits there.
-    for (const id of listeners.keys()) if (!set.listeners.some((listener) => listener.id === id)) serve(id, LAST_BATCHES);
+    for (const id of listeners.keys())
+      if (!set.listeners.some((listener) => listener.id === id)) serve(id, LAST_BATCHES);
     listeners.clear();
     for (const listener of set.listeners) {
       listeners.set(listener.id, {

@@ -338,7 +338,11 @@ describe("a process of another user", { skip: withoutFfi !== false ? withoutFfi 
 
   it("is given nothing, although it can reach the socket", async () => {
     const { readFd, writeFd } = createPipe();
-    const giving = new Giving([{ name: "udp/::/53", meta: {}, fd: readFd }], PATIENCE_MS, join(openFolder, "given.sock"));
+    const giving = new Giving(
+      [{ name: "udp/::/53", meta: {}, fd: readFd }],
+      PATIENCE_MS,
+      join(openFolder, "given.sock"),
+    );
     chmodSync(giving.path, 0o666);
     const { said } = startOther(
       `become();

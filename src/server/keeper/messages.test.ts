@@ -10,7 +10,8 @@ const PLAN: StandbyPlan = {
     {
       id: 5,
       socket: "udp/::/53",
-      stream: "tcp/::/53", wildcard: true,
+      stream: "tcp/::/53",
+      wildcard: true,
       zones: [
         {
           name: Uint8Array.of(1, 0x61, 0),

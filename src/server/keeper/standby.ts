@@ -16,8 +16,7 @@ import { closeFd, duplicateFd } from "../../linux/fd.ts";
 import type { LoopWatch } from "../../linux/loop-watch.ts";
 import { SendBatch } from "../../linux/send-batch.ts";
 import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
-import { AnswerReader } from "../cache/answer-reader.ts";
-import { StoreRegionError } from "../cache/region.ts";
+import type { AnswerReader } from "../cache/answer-reader.ts";
 import { BatchPorts } from "../fastpath/batch-ports.ts";
 import { FastPath, type Relay } from "../fastpath/fast-path.ts";
 import { leftIn, leftInRing, pushLeft } from "../fastpath/left-queries.ts";
@@ -28,6 +27,7 @@ import { ZoneTable } from "../fastpath/zone-table.ts";
 import { FastpathCounters, HANDED_OVER_AT, HITS_AT } from "../metrics/fastpath-counters.ts";
 import { ServerRows } from "../metrics/server-rows.ts";
 import { CachedMessages } from "./cached-messages.ts";
+import { openStore } from "./open-store.ts";
 import type { DescriptorStore } from "./descriptor-store.ts";
 import { LEFT_PREFIX } from "./names.ts";
 import { ReplayIo } from "./replay-io.ts";
@@ -115,7 +115,8 @@ export class Standby {
    * @returns false when the plan's store is not kept, or is none that this program knows: the plan before stays
    */
   plan(plan: StandbyPlan, kept: DescriptorStore): boolean {
-    const store = openStore(kept.get(plan.store)?.fd);
+    const storeFd = copyOf(kept.get(plan.store)?.fd);
+    const store = storeFd === undefined ? undefined : openStore(storeFd);
     if (store === undefined) return false;
     const { region, fresh, stale } = store;
     const sockets = plan.listeners.flatMap((listener) => this.#socketOf(listener, kept) ?? []);
@@ -308,28 +309,4 @@ function isOf(listener: number): (query: LeftQuery) => boolean {
 
 function copyOf(fd: number | undefined): number | undefined {
   return fd === undefined ? undefined : duplicateFd(fd);
-}
-
-interface OpenStore {
-  readonly region: SharedRegion;
-  readonly fresh: AnswerReader;
-  readonly stale: AnswerReader;
-}
-
-function openStore(keptFd: number | undefined): OpenStore | undefined {
-  const fd = copyOf(keptFd);
-  if (fd === undefined) return undefined;
-  const region = adoptRegion(fd);
-  if (region === undefined) {
-    closeFd(fd);
-    return undefined;
-  }
-  try {
-    const handle = { region: region.handle };
-    return { region, fresh: new AnswerReader(handle), stale: new AnswerReader(handle, true) };
-  } catch (error) {
-    region.close();
-    if (error instanceof StoreRegionError) return undefined;
-    throw error;
-  }
 }

@@ -305,7 +305,8 @@ export class Supervisor {
     const { log, clock } = this.#options;
     const code = exitCodeOf(end);
     if (this.#successor !== undefined) {
-      if (code !== 0) log.info(`keeper: the server ${howOf(end)}; what it had not answered goes to the one that took over`);
+      if (code !== 0)
+        log.info(`keeper: the server ${howOf(end)}; what it had not answered goes to the one that took over`);
       void this.#leaveToSuccessor(this.#successor);
       return;
     }
