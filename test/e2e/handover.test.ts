@@ -28,10 +28,10 @@ const corefile = (port: number, upstream: number): string => `.:${port} {
 `;
 
 /** Knows one address for all names. */
-async function openUpstream(): Promise<{ readonly port: number; silent: boolean; close(): Promise<void> }> {
+async function openUpstream(): Promise<{ readonly port: number; delayMs: number; close(): Promise<void> }> {
   const socket = createSocket("udp4");
+  let closed = false;
   socket.on("message", (query, { port, address }) => {
-    if (upstream.silent) return;
     let end = 12;
     while ((query[end] ?? 0) !== 0) end += (query[end] ?? 0) + 1;
     const answer = Buffer.concat([
@@ -39,14 +39,19 @@ async function openUpstream(): Promise<{ readonly port: number; silent: boolean;
       Buffer.from([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 1, 0x2c, 0, 4, 192, 0, 2, 1]),
     ]);
     answer.set([0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0], 2);
-    socket.send(answer, port, address);
+    setTimeout(() => {
+      if (!closed) socket.send(answer, port, address);
+    }, upstream.delayMs);
   });
   socket.bind(0, "127.0.0.1");
   await once(socket, "listening");
   const upstream = {
     port: socket.address().port,
-    silent: false,
-    close: () => new Promise<void>((done) => socket.close(() => done())),
+    delayMs: 0,
+    close: () => {
+      closed = true;
+      return new Promise<void>((done) => socket.close(() => done()));
+    },
   };
   return upstream;
 }
@@ -56,13 +61,15 @@ async function askA(port: number): Promise<string> {
   return message.subarray(-4).join(".");
 }
 
-/** Asks for the same name again and again, whatever comes of the questions before. */
+/** Asks again and again, whatever comes of the questions before. */
 class Asking {
   readonly #asked: { readonly atMs: number; readonly address: Promise<string> }[] = [];
   readonly #timer: NodeJS.Timeout;
 
-  constructor(port: number, name: string) {
+  /** @param nameOf of question 0, 1, 2 … */
+  constructor(port: number, nameOf: (i: number) => string) {
     const ask = (): void => {
+      const name = nameOf(this.#asked.length);
       const address = askUdp({ port, wire: queryFor(name, TYPE_A), timeoutMs: PATIENCE_MS }).then(
         (message) => message.subarray(-4).join("."),
         (error: unknown) => String(error),
@@ -142,7 +149,7 @@ describe("an instance that takes over", { skip: withoutFfi }, () => {
     for (const stream of [next.stdout, next.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
     try {
       // Only a server knows it.
-      const asking = new Asking(old.port, "b.example.org");
+      const asking = new Asking(old.port, () => "b.example.org");
       const [code] = (await ended) as [number | null];
       assert.equal(code, 0, `${old.output()}\n${said}`);
       assert.deepEqual(await asking.end(), ["192.0.2.2"], `${old.output()}\n${said}`);
@@ -193,8 +200,9 @@ describe("an instance that takes over", { skip: withoutFfi }, () => {
     const upstream = await openUpstream();
     const path = join(folder, "flight.sock");
     const old = await startNodens((port) => corefile(port, upstream.port), ["--handover", path]);
-    upstream.silent = true;
-    const asking = new Asking(old.port, "b.example.org");
+    // Some are in flight at any time.
+    upstream.delayMs = 300;
+    const asking = new Asking(old.port, (i) => `n${i}.example.org`);
     const [server = 0] = childrenOf(old.child.pid ?? 0);
     const ended = once(old.child, "exit");
     const next = spawn(process.execPath, [BIN, "serve", "-c", old.corefile, "--handover", path], {
@@ -206,7 +214,6 @@ describe("an instance that takes over", { skip: withoutFfi }, () => {
       const endsAt = performance.now() + PATIENCE_MS;
       while (!old.output().includes("serves now") && performance.now() < endsAt) await sleep(2);
       process.kill(server, "SIGKILL");
-      upstream.silent = false;
       assert.deepEqual(await asking.end(), ["192.0.2.1"], `${old.output()}\n${said}`);
       const [code] = (await ended) as [number | null];
       assert.equal(code, 0, old.output());

@@ -13,6 +13,7 @@ import { HEADER_BYTES } from "../../dns/header.ts";
 import { adoptRegion } from "../../linux/adopt-region.ts";
 import { DatagramBatch } from "../../linux/datagram-batch.ts";
 import { closeFd, duplicateFd } from "../../linux/fd.ts";
+import { giveBackMemory } from "../../linux/give-back-memory.ts";
 import type { LoopWatch } from "../../linux/loop-watch.ts";
 import { SendBatch } from "../../linux/send-batch.ts";
 import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
@@ -40,6 +41,8 @@ const BATCHES_IN_A_ROW = 4;
 const FULL_BATCH = 64;
 /** Between two looks whether all is answered, milliseconds. */
 const DRAIN_LOOK_MS = 20;
+/** A server that is back has all that the standby held for it by then. */
+const TIDY_AFTER_MS = 1000;
 
 interface Served {
   readonly id: number;
@@ -77,6 +80,7 @@ export class Standby {
   #batch: DatagramBatch | undefined;
   #prepared: Prepared | undefined;
   #serving: boolean;
+  #tidier: NodeJS.Timeout | undefined;
 
   constructor(watch: LoopWatch) {
     this.ring = createRegion("nodens-standby", RING_REGION_BYTES);
@@ -97,6 +101,7 @@ export class Standby {
     this.#batch = undefined;
     this.#prepared = undefined;
     this.#serving = false;
+    this.#tidier = undefined;
   }
 
   /** Queries answered so far. */
@@ -142,6 +147,7 @@ export class Standby {
   serve(): void {
     if (this.#serving) return;
     this.#serving = true;
+    clearTimeout(this.#tidier);
     for (const served of this.#prepared?.sockets ?? []) {
       this.#take(served);
       this.#watch.add(served.fd, () => this.#take(served));
@@ -202,6 +208,8 @@ export class Standby {
     this.#receiveNoMore();
     this.#replies.flush();
     this.#misses.leave();
+    clearTimeout(this.#tidier);
+    this.#tidier = setTimeout(giveBackMemory, TIDY_AFTER_MS).unref();
   }
 
   /** Receives no more, and waits until what it has received is answered. Only where no server comes after it. */
