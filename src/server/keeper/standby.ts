@@ -41,8 +41,10 @@ const BATCHES_IN_A_ROW = 4;
 const FULL_BATCH = 64;
 /** Between two looks whether all is answered, milliseconds. */
 const DRAIN_LOOK_MS = 20;
-/** A server that is back has all that the standby held for it by then. */
-const TIDY_AFTER_MS = 1000;
+/** Garbage is collected when a server is back: it has all that the standby held for it by then. */
+const TIDY_PARKED_MS = 1000;
+/** And now and then when none comes: that takes up to some tenths of a second after many misses. */
+const TIDY_SERVING_MS = 15_000;
 
 interface Served {
   readonly id: number;
@@ -147,7 +149,7 @@ export class Standby {
   serve(): void {
     if (this.#serving) return;
     this.#serving = true;
-    clearTimeout(this.#tidier);
+    this.#tidyIn(TIDY_SERVING_MS);
     for (const served of this.#prepared?.sockets ?? []) {
       this.#take(served);
       this.#watch.add(served.fd, () => this.#take(served));
@@ -208,8 +210,7 @@ export class Standby {
     this.#receiveNoMore();
     this.#replies.flush();
     this.#misses.leave();
-    clearTimeout(this.#tidier);
-    this.#tidier = setTimeout(giveBackMemory, TIDY_AFTER_MS).unref();
+    this.#tidyIn(TIDY_PARKED_MS);
   }
 
   /** Receives no more, and waits until what it has received is answered. Only where no server comes after it. */
@@ -221,6 +222,15 @@ export class Standby {
     this.#replies.flush();
   }
 
+  /** V8 would wait until garbage is several times what lives, and gives back nothing of a heap that is at rest. */
+  #tidyIn(ms: number): void {
+    clearTimeout(this.#tidier);
+    this.#tidier = setTimeout(() => {
+      giveBackMemory();
+      if (this.#serving) this.#tidyIn(TIDY_SERVING_MS);
+    }, ms).unref();
+  }
+
   #receiveNoMore(): void {
     if (!this.#serving) return;
     this.#serving = false;
@@ -230,6 +240,7 @@ export class Standby {
 
   close(): void {
     this.#release();
+    clearTimeout(this.#tidier);
     void this.#streams.close(0);
     this.#batch?.close();
     this.#replies.close();
