@@ -176,6 +176,24 @@ describe("misses of the standby", () => {
     );
   });
 
+  it("are answered stale at once when many wait; when too many do, the next server has them, or SERVFAIL says no", (t) => {
+    start(t);
+    let stales = 0;
+    stale = ({ wire }) => wire[13] === 0x73 && ++stales > 0;
+    for (let i = 0; i < 1024; i++) push(i & 0xff);
+    push(1, "s.test");
+    assert.deepEqual([stales, misses.waiting], [1, 1024]);
+    for (let i = 1024; i < 4096; i++) push(i & 0xff);
+    push(2, "too.many");
+    assert.equal(misses.waiting, 4096);
+    assert.equal(leftInRing(ring).length, 1);
+    pass(t, 2100);
+    push(3, "too.late");
+    assert.deepEqual([leftInRing(ring).length, misses.waiting], [0, 4096]);
+    const [last] = sent.slice(-1);
+    assert.deepEqual([last?.to, readU16(last?.message ?? new Uint8Array(12), FLAGS_AT) & RCODE_MASK], [3, RCODE_SERVFAIL]);
+  });
+
   it("are left to the next server when it comes first, with how many have died with them", (t) => {
     start(t);
     misses.deaths = 2;

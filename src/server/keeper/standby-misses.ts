@@ -25,8 +25,12 @@ import { judgeReply, REPLY_ACCEPTED } from "../upstream/reply-check.ts";
 import type { UpstreamPort, UpstreamPorts } from "../upstream/upstream-ports.ts";
 import { stampQuery, upstreamQueryBytes, writeUpstreamQuery } from "../upstream/upstream-query.ts";
 
-/** Questions that may wait at once; what comes then is left to the next server, as far as its ring has room. */
+/** Questions that may wait at once. What comes then is left to the next server, or, when that takes long, gets SERVFAIL at once. */
 const WAITING_MAX = 4096;
+/** With so many waiting, who can have a stale answer gets it at once: upstreams, or this process, do not keep up. */
+const BUSY = 1024;
+/** A server that has not come by then does not come soon. */
+const SOON_MS = 2000;
 /** Without an answer for so long another upstream is asked. */
 const RETRY_MS = 800;
 /** A client that waits longer gets a stale answer if there is any (RFC 8767 §5). */
@@ -104,6 +108,8 @@ export class StandbyMisses implements Relay {
   #looker: NodeJS.Timeout | undefined;
   /** A server is there: nothing new comes. */
   #resting: boolean;
+  /** When the first question came after that. */
+  #sinceMs: number;
   /** Servers that have died with the queries that are pushed now. */
   deaths: number;
 
@@ -116,7 +122,8 @@ export class StandbyMisses implements Relay {
     this.#scan = new ResponseScan();
     this.#out = new Uint8Array(REPLY_ROOM_BYTES);
     this.#looker = undefined;
-    this.#resting = false;
+    this.#resting = true;
+    this.#sinceMs = 0;
     this.deaths = 0;
   }
 
@@ -139,15 +146,14 @@ export class StandbyMisses implements Relay {
   ): boolean {
     const wire = from.slice(payloadAt, payloadAt + payloadLength);
     const view = new QueryView();
-    if (this.#waiting.size >= WAITING_MAX || admitQuery(wire, 0, wire.length, view) !== VERDICT_ACCEPT) {
+    if (admitQuery(wire, 0, wire.length, view) !== VERDICT_ACCEPT) {
       const { ring } = this.#parts;
       return ring.push(kind, id, receivedAtMs, from, payloadAt, payloadLength, sockaddrAt, controlAt, controlLength);
     }
     const sockaddr = from.slice(sockaddrAt, sockaddrAt + 28);
     const query = new Query(wire, view, "udp", NO_SERVER, ".", sockaddr, receivedAtMs);
     const control = controlLength === 0 ? undefined : from.slice(controlAt, controlAt + controlLength);
-    this.#begin(id, query, control, undefined);
-    return true;
+    return this.#begin(id, query, control, undefined);
   }
 
   /**
@@ -159,12 +165,12 @@ export class StandbyMisses implements Relay {
    */
   ask(listener: number, query: Query, stale: () => Uint8Array | undefined): Promise<Uint8Array> {
     return new Promise((settle) => {
-      if (this.#waiting.size >= WAITING_MAX) settle(stale() ?? failureOf(query));
-      else this.#begin(listener, query, undefined, { settle, stale });
+      this.#begin(listener, query, undefined, { settle, stale });
     });
   }
 
-  #begin(listener: number, query: Query, control: Uint8Array | undefined, stream: StreamClient | undefined): void {
+  /** @returns false when it is lost */
+  #begin(listener: number, query: Query, control: Uint8Array | undefined, stream: StreamClient | undefined): boolean {
     const { view, wire } = query;
     const sent = new Uint8Array(upstreamQueryBytes(view.questionEnd));
     writeUpstreamQuery(sent, wire, view.questionEnd, view.flags, view.dnssecOk);
@@ -180,11 +186,25 @@ export class StandbyMisses implements Relay {
       triedAtMs: 0,
       staleTried: false,
     };
-    if (waiting.upstreams.length === 0 && this.#answerStale(waiting)) return;
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (this.#resting) this.#sinceMs = nowMs;
     this.#resting = false;
+    const { size } = this.#waiting;
+    if ((waiting.upstreams.length === 0 || size >= BUSY) && this.#answerStale(waiting)) return true;
+    if (size >= WAITING_MAX) {
+      if (stream === undefined && nowMs - this.#sinceMs < SOON_MS) return pushLeft(this.#parts.ring, leftOf(waiting));
+      this.#fail(waiting);
+      return true;
+    }
     this.#waiting.add(waiting);
     this.#looker ??= setInterval(() => this.#look(), LOOK_MS);
     this.#ask(waiting);
+    return true;
+  }
+
+  #fail(waiting: Waiting): void {
+    const failure = failureOf(waiting.query);
+    this.#send(waiting, failure, failure.length);
   }
 
   /** Leaves what has no answer to the next server. What that cannot answer is gone on with where an upstream may. */
@@ -302,8 +322,7 @@ export class StandbyMisses implements Relay {
       const { query } = waiting;
       if (nowMs - query.receivedAtMs >= GIVE_UP_MS) {
         this.#waiting.delete(waiting);
-        const failure = failureOf(query);
-        this.#send(waiting, failure, failure.length);
+        this.#fail(waiting);
       } else if (!waiting.staleTried && nowMs - query.receivedAtMs >= STALE_MS) {
         waiting.staleTried = true;
         if (this.#answerStale(waiting)) this.#waiting.delete(waiting);
