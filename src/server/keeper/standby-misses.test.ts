@@ -191,7 +191,10 @@ describe("misses of the standby", () => {
     push(3, "too.late");
     assert.deepEqual([leftInRing(ring).length, misses.waiting], [0, 4096]);
     const [last] = sent.slice(-1);
-    assert.deepEqual([last?.to, readU16(last?.message ?? new Uint8Array(12), FLAGS_AT) & RCODE_MASK], [3, RCODE_SERVFAIL]);
+    assert.deepEqual(
+      [last?.to, readU16(last?.message ?? new Uint8Array(12), FLAGS_AT) & RCODE_MASK],
+      [3, RCODE_SERVFAIL],
+    );
   });
 
   it("are left to the next server when it comes first, with how many have died with them", (t) => {
