@@ -118,6 +118,28 @@ describe("misses of the standby", () => {
     assert.deepEqual(leftInRing(ring), []);
   });
 
+  it("are put to an upstream once in five seconds, whoever asks; TTLs grow old meanwhile", (t) => {
+    start(t);
+    push(7);
+    const [only] = asked;
+    assert.ok(only);
+    only.reply(answerTo(only));
+    pass(t, 2300);
+    push(8, "A.Test");
+    assert.deepEqual([asked.length, sent.length, misses.waiting], [1, 2, 0]);
+    const message = sent[1]?.message ?? new Uint8Array(64);
+    assert.deepEqual([sent[1]?.to, readU16(message, 0), message[13]], [8, 8, 0x41]);
+    // 60 s, 2 s ago: the record is a pointer, type and class, then the TTL.
+    const ttlAt = 12 + "a.test".length + 2 + 4 + 6;
+    assert.equal(readU16(message, ttlAt + 2), 58);
+    pass(t, 3000);
+    push(9);
+    assert.equal(asked.length, 2);
+    misses.leave();
+    push(9);
+    assert.equal(asked.length, 3, "nothing is remembered over the time of a server");
+  });
+
   it("wait on when a reply has another id or another question", (t) => {
     start(t);
     push(7);

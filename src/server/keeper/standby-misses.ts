@@ -2,7 +2,7 @@
  * Questions that come to the standby and are not cached.
  *
  * Where the server's plan says which upstreams a zone's questions may be put to as they are, they are put there, over UDP, and
- * the answers go to the clients; nothing is stored. What has no answer after 1.8 s, or nobody to ask, gets a stale one where there
+ * the answers go to the clients; they are remembered for five seconds at most. What has no answer after 1.8 s, or nobody to ask, gets a stale one where there
  * is one. What has none when a server comes back is left to that server, in the ring; what has none after four seconds gets
  * SERVFAIL, before its client gives up.
  */
@@ -24,6 +24,7 @@ import { RandomIds } from "../upstream/random-ids.ts";
 import { judgeReply, REPLY_ACCEPTED } from "../upstream/reply-check.ts";
 import type { UpstreamPort, UpstreamPorts } from "../upstream/upstream-ports.ts";
 import { stampQuery, upstreamQueryBytes, writeUpstreamQuery } from "../upstream/upstream-query.ts";
+import { AnswerMemo, memoKey } from "./answer-memo.ts";
 
 /** Questions that may wait at once. What comes then is left to the next server, or, when that takes long, gets SERVFAIL at once. */
 const WAITING_MAX = 4096;
@@ -52,16 +53,22 @@ export type SendReply = (
   control: Uint8Array | undefined,
 ) => void;
 
-interface Waiting {
+/** Where an answer goes. */
+interface Client {
   readonly listener: number;
   readonly query: Query;
   readonly control: Uint8Array | undefined;
+  /** Of a client that waits for it over a connection: undefined for those that the next server can answer. */
+  readonly stream: StreamClient | undefined;
+}
+
+interface Waiting extends Client {
   readonly upstreams: readonly SocketAddress[];
   /** What is asked, id apart. */
   readonly sent: Uint8Array<ArrayBuffer>;
+  /** In the memo. */
+  readonly key: string;
   readonly deaths: number;
-  /** Of a client that waits for it over a connection: undefined for those that the next server can answer. */
-  readonly stream: StreamClient | undefined;
   tries: number;
   staleTried: boolean;
   triedAtMs: number;
@@ -100,6 +107,7 @@ export class StandbyMisses implements Relay {
   readonly #parts: StandbyMissesParts;
   readonly #ids: RandomIds;
   readonly #waiting: Set<Waiting>;
+  readonly #memo: AnswerMemo;
   /** In use, by address; those that were replaced live as long as the standby serves. */
   readonly #ports: Map<SocketAddress, Port>;
   readonly #byPort: Map<UpstreamPort, Port>;
@@ -117,6 +125,7 @@ export class StandbyMisses implements Relay {
     this.#parts = parts;
     this.#ids = new RandomIds();
     this.#waiting = new Set();
+    this.#memo = new AnswerMemo();
     this.#ports = new Map();
     this.#byPort = new Map();
     this.#scan = new ResponseScan();
@@ -172,6 +181,15 @@ export class StandbyMisses implements Relay {
   /** @returns false when it is lost */
   #begin(listener: number, query: Query, control: Uint8Array | undefined, stream: StreamClient | undefined): boolean {
     const { view, wire } = query;
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (this.#resting) this.#sinceMs = nowMs;
+    this.#resting = false;
+    const key = memoKey(listener, query);
+    const said = this.#memo.get(key, nowMs);
+    if (said !== undefined) {
+      this.#reply({ listener, query, control, stream }, said);
+      return true;
+    }
     const sent = new Uint8Array(upstreamQueryBytes(view.questionEnd));
     writeUpstreamQuery(sent, wire, view.questionEnd, view.flags, view.dnssecOk);
     const waiting: Waiting = {
@@ -180,15 +198,13 @@ export class StandbyMisses implements Relay {
       control,
       upstreams: this.#parts.upstreamsOf(listener, wire, view.nameLength),
       sent,
+      key,
       deaths: this.deaths,
       stream,
       tries: this.#ids.next(),
       triedAtMs: 0,
       staleTried: false,
     };
-    const nowMs = this.#parts.clock.monotonicMs();
-    if (this.#resting) this.#sinceMs = nowMs;
-    this.#resting = false;
     const { size } = this.#waiting;
     if ((waiting.upstreams.length === 0 || size >= BUSY) && this.#answerStale(waiting)) return true;
     if (size >= WAITING_MAX) {
@@ -223,6 +239,7 @@ export class StandbyMisses implements Relay {
     if (!this.#resting || this.#waiting.size > 0) return;
     clearInterval(this.#looker);
     this.#looker = undefined;
+    this.#memo.clear();
     for (const { port } of this.#byPort.values()) port.close();
     this.#byPort.clear();
     this.#ports.clear();
@@ -236,7 +253,12 @@ export class StandbyMisses implements Relay {
     return reply !== undefined;
   }
 
-  #send({ listener, query, control, stream }: Waiting, message: Uint8Array, length: number): void {
+  /** @param wire an upstream's answer, without OPT */
+  #reply(client: Client, wire: Uint8Array): void {
+    this.#send(client, this.#out, finishReply(client.query, { wire, plugin: "forward" }, this.#out));
+  }
+
+  #send({ listener, query, control, stream }: Client, message: Uint8Array, length: number): void {
     if (stream === undefined) this.#parts.send(listener, message, length, query.sockaddr, control);
     else stream.settle(message.slice(0, length));
   }
@@ -293,8 +315,8 @@ export class StandbyMisses implements Relay {
     const wire = copy === undefined ? undefined : asForwarder(copy, answerInOrder(message, 0, scan));
     // Asked twice, and answered before.
     if (wire === undefined || !this.#waiting.delete(waiting)) return;
-    const length = finishReply(query, { wire, plugin: "forward" }, this.#out);
-    this.#send(waiting, this.#out, length);
+    this.#memo.put(waiting.key, wire, this.#parts.clock.monotonicMs());
+    this.#reply(waiting, wire);
   }
 
   /** A refusal (ICMP) of some question: all that were asked there are asked elsewhere at the next look. */
