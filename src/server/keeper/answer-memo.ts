@@ -3,11 +3,11 @@
  * time that a client has it. A server's store cannot be written by anybody else.
  */
 import { FLAG_CD, HEADER_BYTES } from "../../dns/header.ts";
-import { lowerCaseName } from "../../dns/name.ts";
+import { lowerCaseName, NAME_MAX_BYTES } from "../../dns/name.ts";
 import { ageTtls } from "../../dns/patch.ts";
+import type { QueryView } from "../../dns/query-view.ts";
 import { ResponseScan, scanResponse, TTL_NONE } from "../../dns/response-scan.ts";
 import { RCODE_NOERROR, RCODE_NXDOMAIN } from "../../dns/types.ts";
-import type { Query } from "../chain/query.ts";
 
 /** However long an answer may be kept. */
 const LIFE_S = 5;
@@ -25,10 +25,12 @@ interface Said {
 export class AnswerMemo {
   readonly #said: Map<string, Said>;
   readonly #scan: ResponseScan;
+  readonly #aged: Uint8Array;
 
   constructor() {
     this.#said = new Map();
     this.#scan = new ResponseScan();
+    this.#aged = new Uint8Array(ANSWER_MAX_BYTES);
   }
 
   /** @param wire without OPT; copied */
@@ -47,7 +49,7 @@ export class AnswerMemo {
     });
   }
 
-  /** @returns a copy, its TTLs aged; undefined when nothing was said lately */
+  /** @returns an answer with its TTLs aged, valid until the next call; undefined when nothing was said lately */
   get(key: string, nowMs: number): Uint8Array | undefined {
     const said = this.#said.get(key);
     if (said === undefined) return undefined;
@@ -55,7 +57,8 @@ export class AnswerMemo {
       this.#said.delete(key);
       return undefined;
     }
-    const wire = said.wire.slice();
+    const wire = this.#aged.subarray(0, said.wire.length);
+    wire.set(said.wire);
     const ageS = Math.floor((nowMs - said.atMs) / 1000);
     if (ageS > 0) ageTtls(wire, 0, said.ttlAts, said.ttlAts.length, ageS, 0);
     return wire;
@@ -66,10 +69,18 @@ export class AnswerMemo {
   }
 }
 
-/** The same for two queries that one answer serves. @param listener that they came by: it decides who is asked */
-export function memoKey(listener: number, { wire, view }: Query): string {
+const question = Buffer.alloc(NAME_MAX_BYTES + 4);
+
+/**
+ * The same for two queries that one answer serves.
+ *
+ * @param listener that they came by: it decides who is asked
+ * @param wire of a query that was admitted
+ */
+export function memoKey(listener: number, wire: Uint8Array, view: QueryView): string {
   const { nameLength, questionEnd, dnssecOk, flags } = view;
-  const question = Buffer.from(wire.subarray(HEADER_BYTES, questionEnd));
+  question.set(wire.subarray(HEADER_BYTES, questionEnd));
   lowerCaseName(question, 0, nameLength);
-  return `${listener} ${dnssecOk ? 1 : 0}${(flags & FLAG_CD) === 0 ? 0 : 1} ${question.toString("latin1")}`;
+  const variant = (dnssecOk ? 1 : 0) | ((flags & FLAG_CD) === 0 ? 0 : 2);
+  return `${listener} ${variant} ${question.toString("latin1", 0, questionEnd - HEADER_BYTES)}`;
 }

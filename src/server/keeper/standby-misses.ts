@@ -66,8 +66,6 @@ interface Waiting extends Client {
   readonly upstreams: readonly SocketAddress[];
   /** What is asked, id apart. */
   readonly sent: Uint8Array<ArrayBuffer>;
-  /** In the memo. */
-  readonly key: string;
   readonly deaths: number;
   tries: number;
   staleTried: boolean;
@@ -153,16 +151,20 @@ export class StandbyMisses implements Relay {
     controlAt: number,
     controlLength: number,
   ): boolean {
-    const wire = from.slice(payloadAt, payloadAt + payloadLength);
+    const inPlace = from.subarray(payloadAt, payloadAt + payloadLength);
     const view = new QueryView();
-    if (admitQuery(wire, 0, wire.length, view) !== VERDICT_ACCEPT) {
+    if (admitQuery(inPlace, 0, payloadLength, view) !== VERDICT_ACCEPT) {
       const { ring } = this.#parts;
       return ring.push(kind, id, receivedAtMs, from, payloadAt, payloadLength, sockaddrAt, controlAt, controlLength);
     }
-    const sockaddr = from.slice(sockaddrAt, sockaddrAt + 28);
-    const query = new Query(wire, view, "udp", NO_SERVER, ".", sockaddr, receivedAtMs);
-    const control = controlLength === 0 ? undefined : from.slice(controlAt, controlAt + controlLength);
-    return this.#begin(id, query, control, undefined);
+    const sender = from.subarray(sockaddrAt, sockaddrAt + 28);
+    const packetInfo = controlLength === 0 ? undefined : from.subarray(controlAt, controlAt + controlLength);
+    // Copies are for those that wait: memory of their own for each hot name's query would keep the collector busy.
+    const queryOf = (wire: Uint8Array, sockaddr: Uint8Array): Query =>
+      new Query(wire, view, "udp", NO_SERVER, ".", sockaddr, receivedAtMs);
+    const client = { listener: id, query: queryOf(inPlace, sender), control: packetInfo, stream: undefined };
+    if (this.#answerAgain(client)) return true;
+    return this.#begin({ ...client, query: queryOf(inPlace.slice(), sender.slice()), control: packetInfo?.slice() });
   }
 
   /**
@@ -174,33 +176,34 @@ export class StandbyMisses implements Relay {
    */
   ask(listener: number, query: Query, stale: () => Uint8Array | undefined): Promise<Uint8Array> {
     return new Promise((settle) => {
-      this.#begin(listener, query, undefined, { settle, stale });
+      const client = { listener, query, control: undefined, stream: { settle, stale } };
+      if (!this.#answerAgain(client)) this.#begin(client);
     });
   }
 
-  /** @returns false when it is lost */
-  #begin(listener: number, query: Query, control: Uint8Array | undefined, stream: StreamClient | undefined): boolean {
+  /** With what an upstream has just said. @returns false when none has */
+  #answerAgain(client: Client): boolean {
+    const { listener, query } = client;
+    const said = this.#memo.get(memoKey(listener, query.wire, query.view), this.#parts.clock.monotonicMs());
+    if (said === undefined) return false;
+    this.#reply(client, said);
+    return true;
+  }
+
+  /** @param client keeps what it has @returns false when it is lost */
+  #begin(client: Client): boolean {
+    const { listener, query, stream } = client;
     const { view, wire } = query;
     const nowMs = this.#parts.clock.monotonicMs();
     if (this.#resting) this.#sinceMs = nowMs;
     this.#resting = false;
-    const key = memoKey(listener, query);
-    const said = this.#memo.get(key, nowMs);
-    if (said !== undefined) {
-      this.#reply({ listener, query, control, stream }, said);
-      return true;
-    }
     const sent = new Uint8Array(upstreamQueryBytes(view.questionEnd));
     writeUpstreamQuery(sent, wire, view.questionEnd, view.flags, view.dnssecOk);
     const waiting: Waiting = {
-      listener,
-      query,
-      control,
+      ...client,
       upstreams: this.#parts.upstreamsOf(listener, wire, view.nameLength),
       sent,
-      key,
       deaths: this.deaths,
-      stream,
       tries: this.#ids.next(),
       triedAtMs: 0,
       staleTried: false,
@@ -315,7 +318,8 @@ export class StandbyMisses implements Relay {
     const wire = copy === undefined ? undefined : asForwarder(copy, answerInOrder(message, 0, scan));
     // Asked twice, and answered before.
     if (wire === undefined || !this.#waiting.delete(waiting)) return;
-    this.#memo.put(waiting.key, wire, this.#parts.clock.monotonicMs());
+    const key = memoKey(waiting.listener, query.wire, query.view);
+    this.#memo.put(key, wire, this.#parts.clock.monotonicMs());
     this.#reply(waiting, wire);
   }
 

@@ -41,10 +41,8 @@ const BATCHES_IN_A_ROW = 4;
 const FULL_BATCH = 64;
 /** Between two looks whether all is answered, milliseconds. */
 const DRAIN_LOOK_MS = 20;
-/** Garbage is collected when a server is back: it has all that the standby held for it by then. */
-const TIDY_PARKED_MS = 1000;
-/** And now and then when none comes: that takes up to some tenths of a second after many misses. */
-const TIDY_SERVING_MS = 15_000;
+/** A server that is back has all that the standby held for it by then; until then a collection would keep clients waiting. */
+const TIDY_AFTER_MS = 1000;
 
 interface Served {
   readonly id: number;
@@ -149,7 +147,7 @@ export class Standby {
   serve(): void {
     if (this.#serving) return;
     this.#serving = true;
-    this.#tidyIn(TIDY_SERVING_MS);
+    clearTimeout(this.#tidier);
     for (const served of this.#prepared?.sockets ?? []) {
       this.#take(served);
       this.#watch.add(served.fd, () => this.#take(served));
@@ -210,7 +208,9 @@ export class Standby {
     this.#receiveNoMore();
     this.#replies.flush();
     this.#misses.leave();
-    this.#tidyIn(TIDY_PARKED_MS);
+    clearTimeout(this.#tidier);
+    // V8 would wait until garbage is several times what lives, and gives back nothing of a heap that is at rest.
+    this.#tidier = setTimeout(giveBackMemory, TIDY_AFTER_MS).unref();
   }
 
   /** Receives no more, and waits until what it has received is answered. Only where no server comes after it. */
@@ -220,15 +220,6 @@ export class Standby {
     await this.#streams.close(timeoutMs);
     while (this.#misses.waiting > 0 && systemClock.monotonicMs() < endsAtMs) await sleep(DRAIN_LOOK_MS);
     this.#replies.flush();
-  }
-
-  /** V8 would wait until garbage is several times what lives, and gives back nothing of a heap that is at rest. */
-  #tidyIn(ms: number): void {
-    clearTimeout(this.#tidier);
-    this.#tidier = setTimeout(() => {
-      giveBackMemory();
-      if (this.#serving) this.#tidyIn(TIDY_SERVING_MS);
-    }, ms).unref();
   }
 
   #receiveNoMore(): void {
