@@ -16,8 +16,14 @@ import { NEEDED_MAJOR, becomeNode, isUsableNode, majorOf } from "./runtime.js";
  * 10 MiB more and costs a third more CPU per miss (`npm run bench -- misses`, `memory`).
  */
 const SERVER_FLAGS = ["--max-semi-space-size=4", "--no-parallel-scavenge"];
-/** A keeper waits for its server to die, in as little memory as Node.js can do with. */
-const KEEPER_FLAGS = ["--max-semi-space-size=1", "--no-parallel-scavenge", "--v8-pool-size=1", "--single-threaded-gc"];
+/** A keeper waits for its server to die, in as little memory as Node.js can do with; what a storm took it gives back after it. */
+const KEEPER_FLAGS = [
+  "--max-semi-space-size=1",
+  "--no-parallel-scavenge",
+  "--v8-pool-size=1",
+  "--single-threaded-gc",
+  "--expose-gc",
+];
 const ENVIRONMENT = { MALLOC_ARENA_MAX: "1" };
 /** Set for a process that has found out that it cannot have a keeper. */
 const ALONE = "NODENS_NO_KEEPER";

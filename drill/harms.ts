@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DrillName } from "./options.ts";
 import { isAlive, serverBelow, serverProcess, signal } from "./processes.ts";
+import { type ResourceSample, resourcesOf } from "./resources.ts";
 import { badCorefile, type Target } from "./target.ts";
 import type { TcpClients } from "./tcp-clients.ts";
 
@@ -17,7 +18,7 @@ export interface Harm {
   readonly atMs: number;
   /** For the picture: `kill -9`. */
   readonly label: string;
-  /** Until the first answer of the next server (over TCP, on a connection made at the harm); undefined: not before the next harm, or it says nothing here. */
+  /** Until the first answer over TCP on a connection made at the harm; undefined: not before the next harm, or it says nothing here. */
   nextAnswerMs?: number;
   /** Until the one that was harmed was gone. */
   goneMs?: number;
@@ -33,6 +34,8 @@ export interface HarmContext {
   /** Of load. */
   readonly lengthMs: number;
   readonly harms: Harm[];
+  /** Of keeper and server, just before a harm; drills that take none leave it empty. */
+  readonly resources: ResourceSample[];
   /** Times when there was nobody to harm. */
   missed: number;
   /** Milliseconds since the load began. */
@@ -52,6 +55,11 @@ export async function doHarms(drill: DrillName, context: HarmContext): Promise<v
       return await upgrade(context);
     case "crash-loop":
       return await crashLoop(context);
+    case "soak":
+      return await repeatedly(context, (server) => {
+        sample(context, server);
+        return strike(context, server, "kill -9", "SIGKILL");
+      });
   }
 }
 
@@ -65,6 +73,14 @@ async function repeatedly(context: HarmContext, harm: (server: number) => Promis
     if (server === undefined || !isAlive(server)) context.missed++;
     else await harm(server);
   }
+}
+
+/** A server that is about to be killed has lived for as long as each before it. */
+function sample(context: HarmContext, server: number): void {
+  const { resources, target } = context;
+  const [ofKeeper, ofServer] = [resourcesOf(target.pid), resourcesOf(server)];
+  if (ofKeeper === undefined || ofServer === undefined) return;
+  resources.push({ atMs: context.nowMs(), keeper: ofKeeper, server: ofServer });
 }
 
 async function strike(context: HarmContext, pid: number, label: string, how: NodeJS.Signals): Promise<void> {

@@ -21,7 +21,8 @@ import {
   UNSENT_WORD,
   type QueryRecords,
 } from "./query-records.ts";
-import { headline, renderReport, wentWell, type Outcome } from "./report.ts";
+import { gapsIn, headline, renderReport, wentWell, type Outcome } from "./report.ts";
+import { resourcesCsv } from "./resources.ts";
 import { LOST_AFTER_MS, summarize } from "./summary.ts";
 import { CannotStart, Target } from "./target.ts";
 import { TcpClients } from "./tcp-clients.ts";
@@ -40,6 +41,8 @@ const TTL_S = 3600;
 const CRASH_LOOP_TTL_S = 10;
 const SOCKETS = 32;
 const BUCKET_MS = 20;
+/** A picture is not wider. */
+const BUCKETS_MAX = 6000;
 
 /** Started so far, for the way out. */
 let upstream: DrillUpstream | undefined;
@@ -86,15 +89,14 @@ async function run(options: DrillOptions, server: Target, source: DrillUpstream)
   });
   load = running;
   const tcp = new TcpClients(server.port, hotNames);
-  // While there is no server at all, nobody accepts connections for long; there the drill is about UDP.
-  const usesTcp = options.drill !== "crash-loop";
-  if (usesTcp) tcp.start();
+  tcp.start();
   const context: HarmContext = {
     target: server,
     tcp,
     everyMs: options.every * 1000,
     lengthMs: seconds * 1000,
     harms: [],
+    resources: [],
     missed: 0,
     nowMs: () => systemClock.monotonicMs() - running.startMs,
   };
@@ -111,7 +113,9 @@ async function run(options: DrillOptions, server: Target, source: DrillUpstream)
     harms: context.harms,
     missed: context.missed,
     restarts: server.restarts,
-    tcp: usesTcp ? tcp.counts : undefined,
+    tcp: tcp.counts,
+    gapsMs: gapsIn(server.log),
+    resources: context.resources,
     upstream: {
       hot: after.hot - before.hot,
       misses: after.misses - before.misses,
@@ -137,13 +141,16 @@ function writeResults(outcome: Outcome, records: QueryRecords, log: string): voi
   const svg = timelineSvg({
     title: headline(outcome),
     subtitle: `${all.sent} sent, ${all.answered} answered, ${all.lost} lost, ${all.wrong} wrong; worst latency ${all.worstMs.toFixed(0)} ms; ${harms.length} harms`,
-    timeline: timelineOf(records, BUCKET_MS),
+    timeline: timelineOf(records, Math.max(BUCKET_MS, Math.ceil((options.seconds * 1000) / BUCKETS_MAX))),
     marks: harms,
   });
   mkdirSync(options.out, { recursive: true });
   const picture = join(options.out, `${options.drill}.svg`);
   writeFileSync(picture, svg);
   writeFileSync(join(options.out, `${options.drill}.log`), log);
+  if (outcome.resources.length > 0) {
+    writeFileSync(join(options.out, `${options.drill}.csv`), resourcesCsv(outcome.resources));
+  }
   process.stderr.write(`timeline: ${relative(process.cwd(), picture)}\n\n`);
 }
 

@@ -6,6 +6,7 @@ import { DRILL_NAMES, parseOptions, USAGE } from "./options.ts";
 it("has a default for all but the drill", () => {
   const { seconds, rate, missPercent, hotNames, every, out } = parseOptions(["kill-server"]);
   assert.deepEqual([seconds, rate, missPercent, hotNames, every, out], [60, 20_000, 5, 1000, 0.7, "drill/results"]);
+  assert.equal(parseOptions(["soak"]).rate, 10_000);
   assert.deepEqual([parseOptions(["hang-server"]).seconds, parseOptions(["hang-server"]).every], [30, 5]);
 });
 

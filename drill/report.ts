@@ -1,6 +1,7 @@
 /** What a drill tells at its end, and whether it went well. */
 import type { Harm } from "./harms.ts";
 import type { DrillOptions } from "./options.ts";
+import { growthOf, renderResources, type ResourceSample } from "./resources.ts";
 import type { Share, Summary } from "./summary.ts";
 import type { TcpCounts } from "./tcp-clients.ts";
 import type { UpstreamCounts } from "./upstream-shared.ts";
@@ -14,8 +15,11 @@ export interface Outcome {
   readonly missed: number;
   /** Times that the drill started `nodens serve` again. */
   readonly restarts: number;
-  /** undefined: this drill makes no TCP connections. */
-  readonly tcp: TcpCounts | undefined;
+  readonly tcp: TcpCounts;
+  /** From each server's end to the next one being ready, as the keeper told it, milliseconds. */
+  readonly gapsMs: readonly number[];
+  /** Empty for drills that are not about memory. */
+  readonly resources: readonly ResourceSample[];
   /** What came to the upstream after the cache was warm. */
   readonly upstream: UpstreamCounts;
   /** Of the load itself: see `query-records.ts`. */
@@ -32,16 +36,17 @@ export interface Outcome {
 }
 
 /**
- * Nothing was lost, nothing was wrong, over UDP and TCP, and no harm left anything undone. A name that was cached must
+ * Nothing was lost, nothing was wrong, over UDP and TCP, nothing grew, and no harm left anything undone. A name that was cached must
  * be answered, not excused: SERVFAIL is allowed for misses only.
  */
-export function wentWell({ summary, tcp, harms, load }: Outcome): boolean {
+export function wentWell({ summary, tcp, harms, load, resources }: Outcome): boolean {
   return (
     summary.all.lost === 0 &&
     summary.all.wrong === 0 &&
     summary.hits.servfail + summary.hits.refused === 0 &&
     load.stray === 0 &&
-    (tcp === undefined || tcp.failed + tcp.failures + tcp.kept.failed + tcp.kept.failures === 0) &&
+    tcp.failed + tcp.failures + tcp.kept.failed + tcp.kept.failures === 0 &&
+    growthOf(resources)?.isFlat !== false &&
     harms.every((harm) => harm.problem === undefined)
   );
 }
@@ -73,8 +78,9 @@ export function renderReport(outcome: Outcome): string {
     "",
     `worst gap without any answer: ${fixed(summary.worstGapMs, 1)} ms, from ${(summary.worstGapAtMs / 1000).toFixed(2)} s on`,
     `harms: ${harms.length}${missed === 0 ? "" : `, and ${missed} times there was nobody to harm`}`,
+    ...timesLine("a server was ready again", outcome.gapsMs),
     ...timesLine(
-      "first answer of the next server, over TCP",
+      "first answer over TCP",
       harms.map((harm) => harm.nextAnswerMs),
     ),
     ...timesLine(
@@ -85,14 +91,11 @@ export function renderReport(outcome: Outcome): string {
     `started again by the drill: ${outcome.restarts} times${outcome.hasKeeper ? "" : " (no keeper)"}`,
     `upstream: hot names asked for again ${upstream.hot} times; ${upstream.misses} queries for ${misses.sent} misses`,
   ];
-  if (tcp !== undefined) {
-    const { kept } = tcp;
-    lines.push(
-      `TCP, new connections: ${tcp.connections}, answered ${tcp.answered}, SERVFAIL ${tcp.failures}, cut by a harm ${tcp.cut}, failed ${tcp.failed}, worst ${fixed(tcp.worstMs, 1)} ms`,
-      `TCP, kept connections: ${kept.questions} questions, answered ${kept.answered}, SERVFAIL ${kept.failures}, ended ${kept.ends} times (${kept.unansweredAtEnd} with a question under way), failed ${kept.failed}`,
-    );
-  }
+  const { kept } = tcp;
   lines.push(
+    `TCP, new connections: ${tcp.connections}, answered ${tcp.answered}, SERVFAIL ${tcp.failures}, cut by a harm ${tcp.cut}, failed ${tcp.failed}, worst ${fixed(tcp.worstMs, 1)} ms`,
+    `TCP, kept connections: ${kept.questions} questions, answered ${kept.answered}, SERVFAIL ${kept.failures}, ended ${kept.ends} times (${kept.unansweredAtEnd} with a question under way), failed ${kept.failed}`,
+    ...renderResources(outcome.resources),
     `the load: longest pause of its own ${fixed(load.ownPauseMs, 1)} ms, answers repeated ${load.repeated}, to no query ${load.stray}, port closed ${load.refused}`,
   );
   if (summary.late > 0) lines.push(`of the lost, ${summary.late} were answered after 5 s`);
@@ -104,6 +107,11 @@ export function renderReport(outcome: Outcome): string {
     );
   }
   return lines.join("\n");
+}
+
+/** What a keeper says when a server is ready after another. */
+export function gapsIn(log: string): number[] {
+  return Array.from(log.matchAll(/a server serves again after (\d+) ms/g), ([, ms]) => Number(ms));
 }
 
 /** One sentence, for the head of the report and the picture. */

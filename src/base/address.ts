@@ -22,9 +22,9 @@ export function isIpAddress(text: string): boolean {
   return isIPv4(text) || looksLikeIpv6(text);
 }
 
-/** Node's pattern for IPv6 takes 17 ms to be compiled: it is not asked about what has no colon. */
+/** Node's pattern for IPv6 takes 13 ms to be compiled: it is not asked about what has no two colons (`10.0.0.1:53` has one). */
 function looksLikeIpv6(text: string): boolean {
-  return text.includes(":") && isIPv6(text);
+  return text.indexOf(":") !== text.lastIndexOf(":") && isIPv6(text);
 }
 
 /** `127.0.0.1:53`, `[::1]:53`. */

@@ -21,6 +21,7 @@ const AF_INET6 = 10;
 const SOCK_DGRAM_CLOEXEC_NONBLOCK = 2 | 0x80000 | 0x800;
 const SOL_SOCKET = 1;
 const SO_TYPE = 3;
+const SO_ACCEPTCONN = 30;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const SO_RCVBUF = 8;
@@ -92,20 +93,38 @@ export function openListener(address: string, port: number): UdpSocket {
 export function adoptListener(fd: number, address: string, port: number): UdpSocket | undefined {
   const c = requireLibc();
   const bound = boundSocket(fd);
-  if (bound?.type !== "udp" || (port !== 0 && bound.port !== port)) return undefined;
+  if (bound?.type !== "udp" || !isBoundTo(bound, address, port)) return undefined;
   return { fd, address, port: bound.port, wildcard: isWildcard(address), close: () => void c.close(fd) };
 }
 
-/** What kind of socket a descriptor is, and its own port; undefined when it is neither UDP nor TCP. */
-export function boundSocket(fd: number): { readonly type: "udp" | "tcp"; readonly port: number } | undefined {
+/** A socket by which clients come. */
+export interface BoundSocket extends SocketAddress {
+  /** `tcp`: it listens. */
+  readonly type: "udp" | "tcp";
+}
+
+/** What a descriptor is, whoever made it; undefined when it is neither a UDP socket nor one that listens for TCP. */
+export function boundSocket(fd: number): BoundSocket | undefined {
   const c = requireLibc();
-  const type = new Int32Array(1);
-  const out = new Uint8Array(type.buffer);
-  if (c.getsockopt(fd, SOL_SOCKET, SO_TYPE, out, Uint8Array.of(4, 0, 0, 0)) !== 0) return undefined;
+  const type = getInt(c, fd, SO_TYPE);
   const { address, port } = localAddress(c, fd);
   if (address === "") return undefined;
-  if (type[0] === SOCK_DGRAM) return { type: "udp", port };
-  return type[0] === SOCK_STREAM ? { type: "tcp", port } : undefined;
+  if (type === SOCK_DGRAM) return { type: "udp", address, port };
+  return type === SOCK_STREAM && getInt(c, fd, SO_ACCEPTCONN) === 1 ? { type: "tcp", address, port } : undefined;
+}
+
+/**
+ * Whether `bound` is what a listener on `address` and `port` makes. All addresses are the same with IPv6 and, where there is
+ * none, without.
+ *
+ * @param port 0: any
+ */
+export function isBoundTo(bound: BoundSocket, address: string, port: number): boolean {
+  if (port !== 0 && bound.port !== port) return false;
+  if (isWildcard(address)) return isWildcard(bound.address);
+  const wanted = addressBytes(address);
+  const there = addressBytes(bound.address);
+  return wanted?.length === there?.length && wanted?.every((byte, i) => byte === there?.[i]) === true;
 }
 
 /**
@@ -170,6 +189,13 @@ function localAddress(c: Libc, fd: number): SocketAddress {
 function growBuffer(c: Libc, fd: number, force: number, ordinary: number): void {
   if (!setInt(c, fd, SOL_SOCKET, force, LISTENER_BUFFER_BYTES))
     setInt(c, fd, SOL_SOCKET, ordinary, LISTENER_BUFFER_BYTES);
+}
+
+/** @returns undefined for what is no socket */
+function getInt(c: Libc, fd: number, name: number): number | undefined {
+  const value = new Int32Array(1);
+  const out = new Uint8Array(value.buffer);
+  return c.getsockopt(fd, SOL_SOCKET, name, out, Uint8Array.of(4, 0, 0, 0)) === 0 ? value[0] : undefined;
 }
 
 function setInt(c: Libc, fd: number, level: number, name: number, value: number): boolean {

@@ -15,6 +15,7 @@ import { type NodensProcess, startNodens } from "../support/nodens-process.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/nodens.js", import.meta.url));
 const TYPE_A = 1;
+const RCODE_SERVFAIL = 2;
 const PATIENCE_MS = 15_000;
 
 function corefile(port: number, address = "192.0.2.1"): string {
@@ -103,18 +104,27 @@ describe("a keeper", { skip: withoutFfi }, () => {
     await until("it says so", () => returns() === 1);
   });
 
-  it("lets TCP clients connect while there is no server; connections of before are reset", async () => {
-    const old = await TcpClient.connect(nodens.port);
-    old.send(queryFor("a.example.org", TYPE_A));
-    await old.next();
+  it("lets TCP clients connect while there is no server; of before, idle ones see FIN, and who was asking RST", async () => {
+    const open = async (): Promise<TcpClient> => {
+      const client = await TcpClient.connect(nodens.port);
+      client.send(queryFor("a.example.org", TYPE_A));
+      await client.next();
+      return client;
+    };
+    const [idle, asking] = [await open(), await open()];
     const before = returns();
-    process.kill(serverOf(nodens), "SIGKILL");
+    const server = serverOf(nodens);
+    // What it does not read any more is asked of a dead server.
+    process.kill(server, "SIGSTOP");
+    asking.send(queryFor("b.example.org", TYPE_A));
+    await sleep(20);
+    process.kill(server, "SIGKILL");
     const young = await TcpClient.connect(nodens.port);
     young.send(queryFor("a.example.org", TYPE_A));
     assert.equal(addressIn(await young.next(PATIENCE_MS)), "192.0.2.1");
-    assert.match(await old.ended(PATIENCE_MS), /^(?:fin|reset)$/);
-    young.destroy();
-    old.destroy();
+    assert.equal(await idle.ended(PATIENCE_MS), "fin");
+    assert.equal(await asking.ended(PATIENCE_MS), "reset");
+    for (const client of [young, idle, asking]) client.destroy();
     await until("a server serves again", () => returns() > before);
   });
 
@@ -148,6 +158,47 @@ describe("a keeper", { skip: withoutFfi }, () => {
   });
 });
 
+describe("a server that is killed while it reloads", { skip: withoutFfi }, () => {
+  it("is followed by one with the new configuration, whenever that was; no answer is another", async () => {
+    const nodens = await startNodens((port) => corefile(port));
+    const returns = (): number => count(nodens.output(), "a server serves again");
+    let stopped = false;
+    const seen = new Set<string>();
+    const asking = (async () => {
+      while (!stopped) {
+        // One that nobody answers is asked again: misses are left to the next server.
+        await askA(nodens.port, "a.example.org", 1000).then(
+          (address) => seen.add(address),
+          () => undefined,
+        );
+        await sleep(2);
+      }
+    })();
+    const allowed = ["192.0.2.1"];
+    try {
+      for (const [round, delayMs] of [0, 1, 3, 6, 10, 15, 25].entries()) {
+        const address = `198.51.100.${round}`;
+        allowed.push(address);
+        const before = returns();
+        nodens.configure(corefile(nodens.port, address));
+        nodens.child.kill("SIGUSR1");
+        await sleep(delayMs);
+        process.kill(serverOf(nodens), "SIGKILL");
+        await until("a server serves again", () => returns() > before);
+        assert.equal(await askAgain((timeoutMs) => askA(nodens.port, "a.example.org", timeoutMs)), address);
+      }
+    } finally {
+      stopped = true;
+      await asking;
+      assert.equal(await nodens.end(), 0);
+    }
+    assert.deepEqual(
+      [...seen].filter((address) => !allowed.includes(address)),
+      [],
+    );
+  });
+});
+
 describe("a keeper of servers that die at their start", { skip: withoutFfi }, () => {
   let nodens: NodensProcess;
   const returns = (): number => count(nodens.output(), "a server serves again");
@@ -164,10 +215,30 @@ describe("a keeper of servers that die at their start", { skip: withoutFfi }, ()
     await until("several have died", () => count(nodens.output(), "ended with code 1") >= 3);
     for (let i = 0; i < 5; i++) assert.equal(await askA(nodens.port, "a.example.org", 2000), "192.0.2.1");
     await assert.rejects(askA(nodens.port, "elsewhere.example.org", 300), NoAnswer);
+    const askedMs = performance.now();
+    const miss = await askUdp({
+      port: nodens.port,
+      wire: queryFor("else.example.org", TYPE_A),
+      timeoutMs: PATIENCE_MS,
+    });
+    assert.equal((miss[3] ?? 0) & 15, RCODE_SERVFAIL);
+    assert.ok(performance.now() - askedMs < 4500, "before its client gives up");
+    // Over TCP too, once it is clear that no server comes soon.
+    const client = await TcpClient.connect(nodens.port);
+    const beganMs = performance.now();
+    client.send(queryFor("a.example.org", TYPE_A, { id: 1 }));
+    assert.equal(addressIn(await client.next(PATIENCE_MS)), "192.0.2.1");
+    client.send(queryFor("elsewhere.example.org", TYPE_A, { id: 2 }));
+    const failure = await client.next(PATIENCE_MS);
+    assert.equal((failure[3] ?? 0) & 15, RCODE_SERVFAIL);
+    assert.ok(performance.now() - beganMs < 6000);
     nodens.configure(corefile(nodens.port));
     await until("a server serves again", () => returns() > before);
     assert.equal(await askA(nodens.port, "b.example.org"), "192.0.2.2");
     assert.match(nodens.output(), /the standby has answered [1-9]\d* queries so far/);
+    // The connection that the standby had accepted is ended in good order, when nothing more comes.
+    assert.equal(await client.ended(PATIENCE_MS), "fin");
+    assert.equal(addressIn(await askTcp({ port: nodens.port, wire: queryFor("b.example.org", TYPE_A) })), "192.0.2.2");
   });
 });
 

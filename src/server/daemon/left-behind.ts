@@ -36,10 +36,10 @@ export class LeftBehind {
 
   /** To be called when the listeners are in use: asks what the standby could not answer. */
   begin(): void {
-    this.#lookIntoRing();
+    this.look();
     const untilMs = this.#clock.monotonicMs() + AGE_MAX_MS;
     this.#looker = setInterval(() => {
-      this.#lookIntoRing();
+      this.look();
       if (this.#clock.monotonicMs() > untilMs) clearInterval(this.#looker);
     }, LOOK_MS).unref();
   }
@@ -49,7 +49,8 @@ export class LeftBehind {
     this.#standbyRing?.close();
   }
 
-  #lookIntoRing(): void {
+  /** Asks what is there now. */
+  look(): void {
     if (this.#standbyRing === undefined) return;
     const since = this.#clock.monotonicMs() - AGE_MAX_MS;
     drainRing(this.#standbyRing.buffer, (query) => {

@@ -5,7 +5,7 @@
 import type { SocketAddress } from "../../base/address.ts";
 import { BindError } from "../../base/bind-error.ts";
 import type { Clock } from "../../base/clock.ts";
-import { boundSocket } from "../../linux/udp-socket.ts";
+import { boundSocket, isBoundTo } from "../../linux/udp-socket.ts";
 import { openTcpListener } from "../../linux/tcp-socket.ts";
 import type { KeptEndpoint, UdpEndpoint, UdpFront } from "../fastpath/udp-front.ts";
 import { type SocketKind, socketName } from "../keeper/names.ts";
@@ -84,7 +84,8 @@ export class Listeners {
     return [...this.#open.values()].flatMap(({ udp, sockets, route }): StandbyListener[] => {
       const socket = sockets.find(({ fd }) => fd === udp?.shared?.fd);
       if (udp?.shared === undefined || socket === undefined) return [];
-      return [{ id: udp.id, socket: socket.name, wildcard: udp.shared.wildcard, zones: route.standbyZones }];
+      const stream = sockets.find((other) => other !== socket)?.name;
+      return [{ id: udp.id, socket: socket.name, stream, wildcard: udp.shared.wildcard, zones: route.standbyZones }];
     });
   }
 
@@ -238,7 +239,7 @@ export class Listeners {
       const item = keeper.takeSocket(kind, address, port);
       if (item === undefined) return [];
       const bound = boundSocket(item.fd);
-      const fits = bound?.type === (kind === "udp" ? "udp" : "tcp") && (port === 0 || bound.port === port);
+      const fits = bound?.type === (kind === "udp" ? "udp" : "tcp") && isBoundTo(bound, address, port);
       if (fits) return [{ kind, item, port: bound.port }];
       keeper.reject(item);
       return [];

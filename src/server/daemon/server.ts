@@ -372,6 +372,7 @@ export class Server {
     const instances = this.#blocks.flatMap(({ plugins }) => plugins.map(({ instance }) => instance));
     if (lameduck) await Promise.all(instances.map(async (instance) => instance.beforeShutdown?.()));
     await this.#front.serve([]);
+    this.#left?.look();
     await Promise.all([this.#tcp.close(DRAIN_MS), this.#dispatcher.drained(DRAIN_MS), this.#cacheFile?.close()]);
     await this.#end();
   }

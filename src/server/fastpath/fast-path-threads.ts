@@ -105,6 +105,9 @@ export class FastPathThreads {
     const message: ListenerSet = { sequence, listeners };
     const taken = this.#threads.map(async (thread, i) => {
       const key = sequence * this.#threads.length + i;
+      // Before the thread is told: a wake-up (EPOLLEXCLUSIVE) that goes to who has let go of the listener is nobody's. What has woken
+      // it until now it takes when it is told.
+      for (const fd of known) if (!wanted.has(fd)) removeFromEpoll(thread.epoll, fd);
       const done = new Promise<void>((resolve) => this.#waiters.set(key, resolve));
       thread.worker.postMessage(message);
       Atomics.store(thread.control, MESSAGE_WORD, 1);
@@ -116,7 +119,6 @@ export class FastPathThreads {
           addToEpoll(thread.epoll, listener.fd, listener.id, { exclusive: this.#threads.length > 1 });
         }
       }
-      for (const fd of known) if (!wanted.has(fd)) removeFromEpoll(thread.epoll, fd);
     });
     this.#listeners = listeners;
     await Promise.all(taken);

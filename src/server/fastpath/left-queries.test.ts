@@ -136,6 +136,30 @@ describe("what a dead server left", { skip: withoutFfi }, () => {
     assert.deepEqual(leftInPending(again), [left(7, 2)], "what has killed three is not asked again");
   });
 
+  it("empties a ring whose records cannot be", () => {
+    const region = new ArrayBuffer(RING_REGION_BYTES);
+    const words = new Int32Array(region);
+    for (const [head, tail, size, kind, length] of [
+      [8, 0, 0, 0, 0],
+      [96, 0, 0, KIND_QUERY, 0],
+      [96, 0, -96, KIND_QUERY, 0],
+      [96, 0, 104, KIND_QUERY, 4],
+      [96, 0, 96, KIND_QUERY, 1],
+      [96, 0, 96, KIND_QUERY, -1],
+      [0, 96, 96, KIND_QUERY, 0],
+      [96 + 8, -8, 96, KIND_QUERY, 0],
+      [0x7fffffff, 0, 0x7ffffff8, KIND_QUERY, 0x7fffff00],
+    ]) {
+      words.fill(0);
+      words[0] = head ?? 0;
+      words[16] = tail ?? 0;
+      const at = (4096 + ((tail ?? 0) & (1024 * 1024 - 1))) >> 2;
+      for (const [i, word] of [size ?? 0, kind ?? 0, 0, length ?? 0].entries()) words[at + i] = word;
+      assert.deepEqual(leftInRing(region), []);
+      assert.ok(new RelayReader(region).empty);
+    }
+  });
+
   it("is nothing where the memory is too short or holds something else", () => {
     for (const bytes of [0, 64, 4096, BATCH_BYTES, RING_REGION_BYTES, PENDING_BYTES]) {
       const buffer = new ArrayBuffer(bytes);

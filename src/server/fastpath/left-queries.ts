@@ -21,7 +21,8 @@ import { admitQuery, QueryView, VERDICT_ACCEPT } from "../../dns/query-view.ts";
 import { unfinishedDatagrams } from "../../linux/unfinished-batch.ts";
 import { DEATHS_SHIFT, type LeftQuery } from "./left-query.ts";
 import { leftInPending } from "./pending-queries.ts";
-import { RECORD_HEADER_BYTES, RelayReader, RING_REGION_BYTES } from "./relay-ring.ts";
+import type { Relay } from "./fast-path.ts";
+import { KIND_QUERY, RECORD_HEADER_BYTES, RelayReader, RING_REGION_BYTES } from "./relay-ring.ts";
 
 /** What stands in a fast-path thread's batch. @param nowMs when they came is not known: it was just before */
 export function leftInBatch(buffer: ArrayBufferLike, nowMs: number): LeftQuery[] {
@@ -57,6 +58,27 @@ export function leftInRing(buffer: ArrayBufferLike): LeftQuery[] {
   const left: LeftQuery[] = [];
   drainRing(buffer, (query) => left.push(query));
   return left;
+}
+
+/** Puts a query into a relay ring, as `drainRing` takes it out. @returns false when the ring is full */
+export function pushLeft(ring: Relay, left: LeftQuery): boolean {
+  const { listener, wire, sockaddr, control, receivedAtMs, deaths } = left;
+  const controlAt = wire.length + sockaddr.length;
+  const memory = new Uint8Array(controlAt + (control?.length ?? 0));
+  memory.set(wire);
+  memory.set(sockaddr, wire.length);
+  if (control !== undefined) memory.set(control, controlAt);
+  return ring.push(
+    KIND_QUERY | (deaths << DEATHS_SHIFT),
+    listener,
+    receivedAtMs,
+    memory,
+    0,
+    wire.length,
+    wire.length,
+    controlAt,
+    control?.length ?? 0,
+  );
 }
 
 /** What stands in memory of the kind that `FfiFront.regions` names: `batch`, `ring`, `pending`. */

@@ -130,7 +130,12 @@ export class RelayReader {
     return Atomics.load(this.#words, HEAD_WORD) === ((Atomics.load(this.#words, TAIL_WORD) + this.#size) | 0);
   }
 
-  /** Frees the record before and steps onto the next. @returns false when there is none */
+  /**
+   * Frees the record before and steps onto the next. What stands there may be another process's: a record that cannot be one
+   * empties the ring.
+   *
+   * @returns false when there is none
+   */
   next(): boolean {
     const words = this.#words;
     for (;;) {
@@ -139,19 +144,32 @@ export class RelayReader {
         this.#size = 0;
       }
       const tail = Atomics.load(words, TAIL_WORD);
-      if (Atomics.load(words, HEAD_WORD) === tail) return false;
+      const head = Atomics.load(words, HEAD_WORD);
+      if (head === tail) return false;
       const at = RECORDS_AT + (tail & (RING_BYTES - 1));
       const word = at >> 2;
       this.#at = at;
-      this.#size = words[word] ?? 0;
+      const size = words[word] ?? 0;
       this.kind = words[word + 1] ?? KIND_SKIP;
+      this.length = words[word + 3] ?? 0;
+      if (!this.#isRecord(tail, head, size)) {
+        Atomics.store(words, TAIL_WORD, head);
+        return false;
+      }
+      this.#size = size;
       if (this.kind === KIND_SKIP) continue;
       this.id = words[word + 2] ?? 0;
-      this.length = words[word + 3] ?? 0;
       this.receivedAtMs = this.#floats[(at + 16) >> 3] ?? 0;
       this.payloadAt = at + RECORD_HEADER_BYTES;
       return true;
     }
+  }
+
+  #isRecord(tail: number, head: number, size: number): boolean {
+    const used = (head - tail) | 0;
+    if (used < 0 || used > RING_BYTES || size <= 0 || (size & 7) !== 0) return false;
+    if (size > used || size > RING_BYTES - (tail & (RING_BYTES - 1))) return false;
+    return this.kind === KIND_SKIP || (this.length >= 0 && this.length <= size - RECORD_HEADER_BYTES);
   }
 
   /** Copy of the payload. */
@@ -167,7 +185,7 @@ export class RelayReader {
   /** Copy of the packet info; undefined when there is none. */
   control(): Uint8Array | undefined {
     const length = this.#words[(this.#at + CONTROL_LENGTH_AT) >> 2] ?? 0;
-    return length === 0 ? undefined : this.#copy(this.#at + CONTROL_AT, length);
+    return length <= 0 || length > CONTROL_MAX_BYTES ? undefined : this.#copy(this.#at + CONTROL_AT, length);
   }
 
   /** Copies are cut from blocks, for each a buffer of its own would cost more than all else that the ring does. */

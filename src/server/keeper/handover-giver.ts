@@ -1,6 +1,7 @@
 /**
  * The side of a hand-over that gives: lets another keeper of this user, or root's, have copies of the kept descriptors, and
- * goes when that says that its server serves. Until then nothing changes here, whatever becomes of the other.
+ * goes when that says that its server serves. Until then nothing changes here, whatever becomes of the other. At the very end
+ * the other gets what nobody here could answer.
  */
 import { describeError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
@@ -28,17 +29,25 @@ export interface HandoverGiverParts {
   /** What is there now; descriptors stay its owner's. */
   readonly kept: () => Inheritance;
   /** The other serves: called once. */
-  readonly onHandedOver: () => void;
+  readonly onHandedOver: (leave: LeaveToSuccessor) => void;
   /** How long another may take to say what it wants, default 10 s. */
   readonly patienceMs?: number;
 }
+
+/**
+ * Gives the other a relay ring (`fastpath/relay-ring.ts`) of queries that nobody here answers any more.
+ *
+ * @param ringFd stays the caller's, who writes to it no more
+ * @returns false when the other cannot be told
+ */
+export type LeaveToSuccessor = (ringFd: number) => boolean;
 
 /** Who wants to take over. */
 interface Successor {
   readonly channel: Channel;
   readonly pid: number;
   patience: NodeJS.Timeout;
-  given: boolean;
+  state: "asking" | "preparing" | "serving";
 }
 
 export class HandoverGiver {
@@ -85,7 +94,7 @@ export class HandoverGiver {
       return;
     }
     const patience = setTimeout(() => this.#giveUp("does not say what it wants"), patienceMs).unref();
-    this.#successor = { channel, pid: peer.pid, patience, given: false };
+    this.#successor = { channel, pid: peer.pid, patience, state: "asking" };
     this.#watch.add(channel.fd, () => this.#read());
   }
 
@@ -96,7 +105,7 @@ export class HandoverGiver {
       const received = successor.channel.receive(false);
       if (received === undefined) return;
       if (received === "closed") {
-        this.#giveUp("has gone");
+        this.#giveUp(successor.state === "serving" ? undefined : "has gone");
         return;
       }
       for (const fd of received.fds) closeFd(fd);
@@ -109,14 +118,15 @@ export class HandoverGiver {
 
   /** @throws KeeperError */
   #take(successor: Successor, { op, version }: Readonly<Record<string, unknown>>): void {
-    if (op === "take" && !successor.given) {
+    if (op === "take" && successor.state === "asking") {
       this.#give(successor, version);
-    } else if (op === "ready" && successor.given) {
+    } else if (op === "ready" && successor.state === "preparing") {
       this.#parts.log.info(
         `keeper: process ${successor.pid} serves now; what is in flight here is answered, then this is the end`,
       );
-      this.#giveUp(undefined);
-      this.#parts.onHandedOver();
+      successor.state = "serving";
+      clearTimeout(successor.patience);
+      this.#parts.onHandedOver((ringFd) => this.#leave(successor, ringFd));
     } else {
       throw new KeeperError(`a message out of turn: ${JSON.stringify(op)?.slice(0, 100)}`);
     }
@@ -133,10 +143,22 @@ export class HandoverGiver {
       this.#giveUp(`is of another version (${JSON.stringify(version)?.slice(0, 20)}, not ${KEEPER_VERSION})`);
       return;
     }
-    successor.given = true;
+    successor.state = "preparing";
     clearTimeout(successor.patience);
     successor.patience = setTimeout(() => this.#giveUp("does not become ready"), START_MS).unref();
     log.info(`keeper: process ${successor.pid} prepares to take over`);
+  }
+
+  #leave(successor: Successor, ringFd: number): boolean {
+    if (this.#successor !== successor) return false;
+    try {
+      successor.channel.send({ op: "left" }, [ringFd]);
+      return true;
+    } catch (error) {
+      if (!(error instanceof KeeperError)) throw error;
+      this.#parts.log.warning(`keeper: process ${successor.pid} does not take what is left: ${describeError(error)}`);
+      return false;
+    }
   }
 
   /** @param why for the log; undefined: nothing is wrong */

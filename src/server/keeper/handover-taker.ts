@@ -5,10 +5,15 @@
  */
 import { describeError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
+import { adoptRegion } from "../../linux/adopt-region.ts";
 import { closeFd } from "../../linux/fd.ts";
+import { LoopWatch } from "../../linux/loop-watch.ts";
 import { connectUnix, UnixSocketError } from "../../linux/unix-socket.ts";
+import { leftInRing } from "../fastpath/left-queries.ts";
+import type { LeftQuery } from "../fastpath/left-query.ts";
 import { Channel } from "./channel.ts";
 import type { KeptDescriptor } from "./descriptor-store.ts";
+import { objectOf } from "./fields.ts";
 import { HANDOVER_PATIENCE_MS, isTrusted, type TakeMessage } from "./handover-peer.ts";
 import { KeeperError } from "./keeper-error.ts";
 import { KEEPER_VERSION, keptMessageOf } from "./messages.ts";
@@ -25,8 +30,13 @@ export interface Inheritance {
 export interface Takeover extends Inheritance {
   /** Process id of the keeper before. */
   readonly from: number;
-  /** A server serves here: the keeper before may end. @throws KeeperError when it is gone */
-  done(): void;
+  /**
+   * A server serves here: the keeper before may end.
+   *
+   * @param onLeft called with queries that nobody answers there any more, at most once
+   * @throws KeeperError when it is gone
+   */
+  done(onLeft: (left: readonly LeftQuery[]) => void): void;
 }
 
 /** Waits at most ten seconds for each step. @returns undefined when nothing is taken: the log says why, unless nobody is there */
@@ -51,9 +61,14 @@ export function takeOver(path: string, log: Log, patienceMs: number = HANDOVER_P
     return {
       ...inheritance,
       from: peer.pid,
-      done: () => {
-        channel.send({ op: "ready" });
-        channel.close();
+      done: (onLeft) => {
+        try {
+          channel.send({ op: "ready" });
+        } catch (error) {
+          channel.close();
+          throw error;
+        }
+        awaitLeft(channel, onLeft, log);
       },
     };
   } catch (error) {
@@ -63,6 +78,46 @@ export function takeOver(path: string, log: Log, patienceMs: number = HANDOVER_P
       `keeper: nothing is taken over at ${path}: ${describeError(error)}. Addresses that it serves are in use until it has ended`,
     );
     return undefined;
+  }
+}
+
+/** Until the keeper before has ended. */
+function awaitLeft(channel: Channel, onLeft: (left: readonly LeftQuery[]) => void, log: Log): void {
+  const watch = new LoopWatch();
+  const end = (): void => {
+    watch.remove(channel.fd);
+    watch.close();
+    channel.close();
+  };
+  watch.add(channel.fd, () => {
+    try {
+      const received = channel.receive(false);
+      if (received === undefined) return;
+      if (received === "closed") end();
+      else onLeft(leftOf(received.value, received.fds));
+    } catch (error) {
+      if (!(error instanceof KeeperError)) throw error;
+      log.warning(`keeper: what the instance before has left is lost: ${describeError(error)}`);
+      end();
+    }
+  });
+}
+
+/** @throws KeeperError; `fds` are closed in any case */
+function leftOf(value: unknown, fds: readonly number[]): LeftQuery[] {
+  const [ring, ...others] = fds;
+  for (const fd of others) closeFd(fd);
+  const region = ring === undefined ? undefined : adoptRegion(ring);
+  if (region === undefined) {
+    if (ring !== undefined) closeFd(ring);
+    throw new KeeperError("a message without its memory");
+  }
+  try {
+    const { op } = objectOf(value, "a message");
+    if (op !== "left") throw new KeeperError(`a message out of turn: ${JSON.stringify(op)?.slice(0, 100)}`);
+    return leftInRing(region.buffer);
+  } finally {
+    region.close();
   }
 }
 

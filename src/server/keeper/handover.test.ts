@@ -1,18 +1,23 @@
 import assert from "node:assert/strict";
-import { existsSync, lstatSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, existsSync, lstatSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { withoutFfi } from "../../../test/support/ffi.ts";
+import { missing } from "../../../test/support/machine.ts";
 import type { Log } from "../../base/log.ts";
 import { closeFd } from "../../linux/fd.ts";
 import { createPipe } from "../../linux/pipe.ts";
+import { createRegion } from "../../linux/shared-region.ts";
 import { connectUnix } from "../../linux/unix-socket.ts";
+import { RING_REGION_BYTES } from "../fastpath/relay-ring.ts";
 import { Channel } from "./channel.ts";
 import type { KeptDescriptor } from "./descriptor-store.ts";
-import { HandoverGiver } from "./handover-giver.ts";
+import { HandoverGiver, type LeaveToSuccessor } from "./handover-giver.ts";
 import { HandoverSocket } from "./handover-socket.ts";
 import { takeOver } from "./handover-taker.ts";
 import { KeeperError } from "./keeper-error.ts";
@@ -52,11 +57,12 @@ class Giving {
   readonly path: string;
   readonly heard: Lines;
   handedOver = 0;
+  leave: LeaveToSuccessor | undefined;
   readonly #socket: HandoverSocket;
   readonly #giver: HandoverGiver;
 
-  constructor(items: readonly KeptDescriptor[], patienceMs = PATIENCE_MS) {
-    this.path = newPath();
+  constructor(items: readonly KeptDescriptor[], patienceMs = PATIENCE_MS, path = newPath()) {
+    this.path = path;
     this.heard = new Lines();
     this.#socket = HandoverSocket.open(this.path);
     this.#socket.publish();
@@ -64,7 +70,10 @@ class Giving {
       socketFd: this.#socket.fd,
       log: this.heard.log,
       kept: () => ({ generation: 7, items }),
-      onHandedOver: () => this.handedOver++,
+      onHandedOver: (leave) => {
+        this.handedOver++;
+        this.leave = leave;
+      },
       patienceMs,
     });
   }
@@ -113,6 +122,28 @@ describe("the side of a hand-over that gives", { skip: withoutFfi }, () => {
     await until(() => openDescriptors() <= before + 1);
     giving.close();
     for (const fd of [readFd, writeFd]) closeFd(fd);
+  });
+
+  it("leaves the other what is not answered here, if the other is still there", async () => {
+    const ring = createRegion("test-ring", RING_REGION_BYTES);
+    assert.ok(ring.handle.kind === "memfd");
+    const giving = new Giving([]);
+    const channel = giving.connect();
+    channel.send({ op: "take", version: KEEPER_VERSION });
+    await receive(channel);
+    channel.send({ op: "ready" });
+    await until(() => giving.leave !== undefined);
+    assert.equal(giving.leave?.(ring.handle.fd), true);
+    const received = await receive(channel);
+    assert.ok(typeof received === "object");
+    assert.deepEqual(received.value, { op: "left" });
+    assert.equal(received.fds.length, 1);
+    for (const fd of received.fds) closeFd(fd);
+    channel.close();
+    await until(() => giving.leave?.(ring.handle.kind === "memfd" ? ring.handle.fd : -1) === false);
+    assert.doesNotMatch(giving.heard.text, /has gone/);
+    giving.close();
+    ring.close();
   });
 
   it("goes on when the other goes, speaks out of turn, or says nothing, and is there for the next", async () => {
@@ -278,5 +309,82 @@ describe("the socket of a hand-over", { skip: withoutFfi }, () => {
         (error) => error instanceof KeeperError && why.test(error.message),
       );
     }
+  });
+});
+
+describe("a process of another user", { skip: withoutFfi !== false ? withoutFfi : missing("root") }, () => {
+  const NOBODY = 65_534;
+  const here = JSON.stringify(new URL("../../", import.meta.url).href);
+  const imports = `
+    const { acceptUnix, bindUnix, connectUnix, listenUnix } = await import(${here} + "linux/unix-socket.ts");
+    const { Channel } = await import(${here} + "server/keeper/channel.ts");
+    const become = () => { process.setgroups([]); process.setgid(${NOBODY}); process.setuid(${NOBODY}); };`;
+  /** Where anybody may go. */
+  const openFolder = mkdtempSync(join(tmpdir(), "nodens-handover-open-"));
+  chmodSync(openFolder, 0o777);
+  after(() => rmSync(openFolder, { recursive: true }));
+
+  /** A process that loads what it needs as this user, and becomes another. @returns what it printed */
+  function startOther(program: string, path: string): { readonly child: ChildProcess; readonly said: Promise<string> } {
+    const child = spawn(
+      process.execPath,
+      ["--input-type=module", "-e", `${imports}\nconst path = process.argv[1];\n${program}`, path],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
+    let said = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
+    return { child, said: once(child, "close").then(() => said) };
+  }
+
+  it("is given nothing, although it can reach the socket", async () => {
+    const { readFd, writeFd } = createPipe();
+    const giving = new Giving(
+      [{ name: "udp/::/53", meta: {}, fd: readFd }],
+      PATIENCE_MS,
+      join(openFolder, "given.sock"),
+    );
+    chmodSync(giving.path, 0o666);
+    const { said } = startOther(
+      `become();
+      const channel = new Channel(connectUnix(path, 5000), 5000);
+      try { channel.send({ op: "take", version: ${KEEPER_VERSION} }); } catch {}
+      console.log(process.getuid(), JSON.stringify(channel.receive(true)));`,
+      giving.path,
+    );
+    assert.equal(await said, `${NOBODY} "closed"\n`);
+    assert.match(giving.heard.text, /process \d+ of another user \(uid 65534\) may not take over/);
+    assert.equal(giving.handedOver, 0);
+    giving.close();
+    for (const fd of [readFd, writeFd]) closeFd(fd);
+  });
+
+  it("cannot even reach the socket as it is made", async () => {
+    const giving = new Giving([], PATIENCE_MS, join(openFolder, "closed.sock"));
+    const { said } = startOther(
+      `become();
+      try { connectUnix(path, 5000); console.log("connected"); } catch (error) { console.log(error.message); }`,
+      giving.path,
+    );
+    assert.equal(await said, "EACCES\n");
+    giving.close();
+  });
+
+  it("is not believed when it says that it keeps something", async () => {
+    const path = join(openFolder, "theirs.sock");
+    const { child, said } = startOther(
+      `become();
+      const fd = bindUnix(path);
+      listenUnix(fd);
+      console.log("listening");
+      let accepted;
+      while ((accepted = acceptUnix(fd)) === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+      console.log(JSON.stringify(new Channel(accepted, 5000).receive(true)));`,
+      path,
+    );
+    await once(child.stdout ?? child, "data");
+    const heard = new Lines();
+    assert.equal(takeOver(path, heard.log, PATIENCE_MS), undefined);
+    assert.match(heard.text, /nothing is taken over at .*: process \d+ there is of another user \(uid 65534\)/);
+    assert.equal(await said, 'listening\n"closed"\n', "it was told nothing");
   });
 });

@@ -1,7 +1,8 @@
 /** One keeper's part in hand-overs: it takes from the one before, and later gives to the next. */
 import { describeError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import { HandoverGiver } from "./handover-giver.ts";
+import type { LeftQuery } from "../fastpath/left-query.ts";
+import { HandoverGiver, type LeaveToSuccessor } from "./handover-giver.ts";
 import { HandoverSocket } from "./handover-socket.ts";
 import { type Inheritance, takeOver, type Takeover } from "./handover-taker.ts";
 import { KeeperError } from "./keeper-error.ts";
@@ -10,8 +11,10 @@ import { KeeperError } from "./keeper-error.ts";
 export interface HandoverHost {
   /** What is kept now. */
   readonly kept: Inheritance;
-  /** Another serves: the server ends, and then all is over. */
-  handOver(): void;
+  /** Another serves: the server ends, and then all is over. @param leave gives the other what is not answered until then */
+  handOver(leave: LeaveToSuccessor): void;
+  /** Queries that the keeper before has left. */
+  take(left: readonly LeftQuery[]): void;
 }
 
 export class Handover {
@@ -50,10 +53,10 @@ export class Handover {
       socketFd: this.#socket.fd,
       log: this.#log,
       kept: () => host.kept,
-      onHandedOver: () => host.handOver(),
+      onHandedOver: (leave) => host.handOver(leave),
     });
     try {
-      this.#takeover?.done();
+      this.#takeover?.done((left) => host.take(left));
     } catch (error) {
       if (!(error instanceof KeeperError)) throw error;
       this.#log.warning(

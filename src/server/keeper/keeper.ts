@@ -48,10 +48,11 @@ export async function runKeeper(options: KeeperOptions): Promise<number> {
         get kept() {
           return supervisor.kept;
         },
-        handOver: () => {
+        handOver: (leave) => {
           node?.leave();
-          supervisor.handOver();
+          supervisor.handOver(leave);
         },
+        take: (left) => supervisor.take(left),
       });
       node?.serves();
       // The instance before has the node's queries already.

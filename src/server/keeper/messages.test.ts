@@ -10,6 +10,7 @@ const PLAN: StandbyPlan = {
     {
       id: 5,
       socket: "udp/::/53",
+      stream: "tcp/::/53",
       wildcard: true,
       zones: [
         {

@@ -4,12 +4,14 @@ import { queryFor } from "../../../test/support/dns-client.ts";
 import type { SocketAddress } from "../../base/address.ts";
 import { FakeClock } from "../../base/clock.ts";
 import { ANCOUNT_AT, FLAGS_AT, RCODE_MASK, readU16, writeU16 } from "../../dns/header.ts";
+import { admitQuery, QueryView, VERDICT_ACCEPT } from "../../dns/query-view.ts";
 import { RCODE_SERVFAIL } from "../../dns/types.ts";
+import { Query } from "../chain/query.ts";
 import type { LeftQuery } from "../fastpath/left-query.ts";
 import { leftInRing } from "../fastpath/left-queries.ts";
 import { KIND_QUERY, RelayWriter, RING_REGION_BYTES } from "../fastpath/relay-ring.ts";
 import type { UpstreamPort, UpstreamPorts } from "../upstream/upstream-ports.ts";
-import { StandbyMisses } from "./standby-misses.ts";
+import { NO_SERVER, StandbyMisses } from "./standby-misses.ts";
 
 const UPSTREAMS: SocketAddress[] = [
   { address: "192.0.2.1", port: 53 },
@@ -116,6 +118,28 @@ describe("misses of the standby", () => {
     assert.deepEqual(leftInRing(ring), []);
   });
 
+  it("are put to an upstream once in five seconds, whoever asks; TTLs grow old meanwhile", (t) => {
+    start(t);
+    push(7);
+    const [only] = asked;
+    assert.ok(only);
+    only.reply(answerTo(only));
+    pass(t, 2300);
+    push(8, "A.Test");
+    assert.deepEqual([asked.length, sent.length, misses.waiting], [1, 2, 0]);
+    const message = sent[1]?.message ?? new Uint8Array(64);
+    assert.deepEqual([sent[1]?.to, readU16(message, 0), message[13]], [8, 8, 0x41]);
+    // 60 s, 2 s ago: the record is a pointer, type and class, then the TTL.
+    const ttlAt = 12 + "a.test".length + 2 + 4 + 6;
+    assert.equal(readU16(message, ttlAt + 2), 58);
+    pass(t, 3000);
+    push(9);
+    assert.equal(asked.length, 2);
+    misses.leave();
+    push(9);
+    assert.equal(asked.length, 3, "nothing is remembered over the time of a server");
+  });
+
   it("wait on when a reply has another id or another question", (t) => {
     start(t);
     push(7);
@@ -174,6 +198,27 @@ describe("misses of the standby", () => {
     );
   });
 
+  it("are answered stale at once when many wait; when too many do, the next server has them, or SERVFAIL says no", (t) => {
+    start(t);
+    let stales = 0;
+    stale = ({ wire }) => wire[13] === 0x73 && ++stales > 0;
+    for (let i = 0; i < 1024; i++) push(i & 0xff);
+    push(1, "s.test");
+    assert.deepEqual([stales, misses.waiting], [1, 1024]);
+    for (let i = 1024; i < 4096; i++) push(i & 0xff);
+    push(2, "too.many");
+    assert.equal(misses.waiting, 4096);
+    assert.equal(leftInRing(ring).length, 1);
+    pass(t, 2100);
+    push(3, "too.late");
+    assert.deepEqual([leftInRing(ring).length, misses.waiting], [0, 4096]);
+    const [last] = sent.slice(-1);
+    assert.deepEqual(
+      [last?.to, readU16(last?.message ?? new Uint8Array(12), FLAGS_AT) & RCODE_MASK],
+      [3, RCODE_SERVFAIL],
+    );
+  });
+
   it("are left to the next server when it comes first, with how many have died with them", (t) => {
     start(t);
     misses.deaths = 2;
@@ -187,5 +232,49 @@ describe("misses of the standby", () => {
     assert.ok(only);
     only.reply(answerTo(only));
     assert.equal(sent.length, 0);
+  });
+
+  describe("of a client that waits over a connection", () => {
+    const ask = (id: number, late: () => Uint8Array | undefined = () => undefined): Promise<Uint8Array> => {
+      const wire = Uint8Array.from(queryFor("a.test", 1, { id, opt: 1232 }));
+      const view = new QueryView();
+      assert.equal(admitQuery(wire, 0, wire.length, view), VERDICT_ACCEPT);
+      return misses.ask(
+        LISTENER,
+        new Query(wire, view, "tcp", NO_SERVER, ".", new Uint8Array(28), clock.monotonicMs()),
+        late,
+      );
+    };
+
+    it("come back with the upstream's answer, also when a server has come meanwhile", async (t) => {
+      start(t);
+      const answered = ask(7);
+      misses.leave();
+      const [only] = asked;
+      assert.ok(only);
+      only.reply(answerTo(only));
+      const reply = await answered;
+      assert.deepEqual([readU16(reply, 0), readU16(reply, ANCOUNT_AT)], [7, 1]);
+      assert.deepEqual(leftInRing(ring), []);
+    });
+
+    it("come back stale after 1.8 s, or with SERVFAIL after four", async (t) => {
+      start(t);
+      const stale = ask(7, () => Uint8Array.of(1, 2, 3));
+      const failed = ask(8);
+      pass(t, 1900);
+      assert.deepEqual(await stale, Uint8Array.of(1, 2, 3));
+      pass(t, 2200);
+      assert.equal(readU16(await failed, FLAGS_AT) & RCODE_MASK, RCODE_SERVFAIL);
+    });
+
+    it("come back with SERVFAIL when a server comes and there is nobody to ask", async (t) => {
+      start(t);
+      upstreams = [];
+      const failed = ask(8);
+      misses.leave();
+      assert.equal(readU16(await failed, FLAGS_AT) & RCODE_MASK, RCODE_SERVFAIL);
+      assert.deepEqual(leftInRing(ring), []);
+    });
   });
 });

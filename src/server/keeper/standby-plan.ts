@@ -10,6 +10,8 @@ export interface StandbyListener {
   readonly id: number;
   /** Name of the kept descriptor. */
   readonly socket: string;
+  /** The same of the TCP socket beside it; undefined: there is none. */
+  readonly stream: string | undefined;
   /** Bound to all addresses (`UdpSocket.wildcard`). */
   readonly wildcard: boolean;
   readonly zones: readonly StandbyZone[];
@@ -30,9 +32,10 @@ export interface StandbyPlan {
 export function planToJson(plan: StandbyPlan): unknown {
   return {
     store: plan.store,
-    listeners: plan.listeners.map(({ id, socket, wildcard, zones }) => ({
+    listeners: plan.listeners.map(({ id, socket, stream, wildcard, zones }) => ({
       id,
       socket,
+      stream,
       wildcard,
       zones: zones.map(({ name, partition, row, slow, upstreams }) => ({
         name: hexOf(name),
@@ -53,11 +56,12 @@ export function standbyPlanOf(value: unknown): StandbyPlan {
 }
 
 function listenerOf(value: unknown): StandbyListener {
-  const { id, socket, wildcard, zones } = objectOf(value, "a listener");
+  const { id, socket, stream, wildcard, zones } = objectOf(value, "a listener");
   if (typeof socket !== "string") throw new KeeperError("a listener without a socket");
   return {
     id: integerOf(id, "the id of a listener"),
     socket,
+    stream: typeof stream === "string" ? stream : undefined,
     wildcard: wildcard === true,
     zones: listOf(zones, "zones").map(zoneOf),
   };

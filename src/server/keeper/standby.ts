@@ -13,24 +13,27 @@ import { HEADER_BYTES } from "../../dns/header.ts";
 import { adoptRegion } from "../../linux/adopt-region.ts";
 import { DatagramBatch } from "../../linux/datagram-batch.ts";
 import { closeFd, duplicateFd } from "../../linux/fd.ts";
+import { giveBackMemory } from "../../linux/give-back-memory.ts";
 import type { LoopWatch } from "../../linux/loop-watch.ts";
 import { SendBatch } from "../../linux/send-batch.ts";
 import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
-import { AnswerReader } from "../cache/answer-reader.ts";
-import { StoreRegionError } from "../cache/region.ts";
+import type { AnswerReader } from "../cache/answer-reader.ts";
 import { BatchPorts } from "../fastpath/batch-ports.ts";
 import { FastPath, type Relay } from "../fastpath/fast-path.ts";
-import { leftIn, leftInRing } from "../fastpath/left-queries.ts";
+import { leftIn, leftInRing, pushLeft } from "../fastpath/left-queries.ts";
 import type { LeftQuery } from "../fastpath/left-query.ts";
 import { MmsgIo } from "../fastpath/mmsg-io.ts";
-import { RelayWriter, RING_REGION_BYTES } from "../fastpath/relay-ring.ts";
+import { RelayReader, RelayWriter, RING_REGION_BYTES } from "../fastpath/relay-ring.ts";
 import { ZoneTable } from "../fastpath/zone-table.ts";
 import { FastpathCounters, HANDED_OVER_AT, HITS_AT } from "../metrics/fastpath-counters.ts";
 import { ServerRows } from "../metrics/server-rows.ts";
+import { CachedMessages } from "./cached-messages.ts";
+import { openStore } from "./open-store.ts";
 import type { DescriptorStore } from "./descriptor-store.ts";
 import { LEFT_PREFIX } from "./names.ts";
 import { ReplayIo } from "./replay-io.ts";
 import { StandbyMisses } from "./standby-misses.ts";
+import { StandbyStreams, type StreamSource } from "./standby-streams.ts";
 import type { StandbyListener, StandbyPlan } from "./standby-plan.ts";
 
 /** Batches taken from one socket before the others, and the rest of the keeper, get their turn. */
@@ -38,11 +41,15 @@ const BATCHES_IN_A_ROW = 4;
 const FULL_BATCH = 64;
 /** Between two looks whether all is answered, milliseconds. */
 const DRAIN_LOOK_MS = 20;
+/** A server that is back has all that the standby held for it by then; until then a collection would keep clients waiting. */
+const TIDY_AFTER_MS = 1000;
 
 interface Served {
   readonly id: number;
   readonly fd: number;
   readonly io: MmsgIo;
+  /** Of TCP. */
+  readonly streamFd: number | undefined;
   readonly zones: ZoneTable;
   /** By zone. */
   readonly upstreams: readonly (readonly SocketAddress[])[];
@@ -54,6 +61,7 @@ interface Prepared {
   readonly fastPath: FastPath;
   /** The same with answers that have expired. */
   readonly stalePath: FastPath;
+  readonly streams: StreamSource;
   readonly sockets: readonly Served[];
 }
 
@@ -61,7 +69,9 @@ export class Standby {
   /** Where misses go; kept, for the servers to come. */
   readonly ring: SharedRegion;
   readonly #watch: LoopWatch;
+  readonly #ringEnd: RelayWriter;
   readonly #misses: StandbyMisses;
+  readonly #streams: StandbyStreams;
   readonly #replies: SendBatch;
   readonly #counters: FastpathCounters;
   /** Nobody looks at them: they are for the labels of a server. */
@@ -70,29 +80,33 @@ export class Standby {
   #batch: DatagramBatch | undefined;
   #prepared: Prepared | undefined;
   #serving: boolean;
+  #tidier: NodeJS.Timeout | undefined;
 
   constructor(watch: LoopWatch) {
     this.ring = createRegion("nodens-standby", RING_REGION_BYTES);
     this.#watch = watch;
+    this.#ringEnd = new RelayWriter(this.ring.buffer);
     this.#replies = new SendBatch();
     this.#misses = new StandbyMisses({
       clock: systemClock,
       ports: new BatchPorts(watch, () => undefined),
-      ring: new RelayWriter(this.ring.buffer),
+      ring: this.#ringEnd,
       upstreamsOf: (listener, wire, nameLength) => this.#upstreamsOf(listener, wire, nameLength),
       send: (listener, message, length, sockaddr, control) => this.#reply(listener, message, length, sockaddr, control),
       answerStale: (left) => this.#answerStale(left),
     });
+    this.#streams = new StandbyStreams({ misses: this.#misses, source: () => this.#prepared?.streams });
     this.#counters = FastpathCounters.create(1);
     this.#rows = ServerRows.create(1);
     this.#batch = undefined;
     this.#prepared = undefined;
     this.#serving = false;
+    this.#tidier = undefined;
   }
 
   /** Queries answered so far. */
   get hits(): number {
-    return this.#counters.floats[HITS_AT] ?? 0;
+    return (this.#counters.floats[HITS_AT] ?? 0) + this.#streams.hits;
   }
 
   /** Queries left to the next server so far. */
@@ -106,13 +120,21 @@ export class Standby {
    * @returns false when the plan's store is not kept, or is none that this program knows: the plan before stays
    */
   plan(plan: StandbyPlan, kept: DescriptorStore): boolean {
-    const store = openStore(kept.get(plan.store)?.fd);
+    const storeFd = copyOf(kept.get(plan.store)?.fd);
+    const store = storeFd === undefined ? undefined : openStore(storeFd);
     if (store === undefined) return false;
+    const { region, fresh, stale } = store;
+    const sockets = plan.listeners.flatMap((listener) => this.#socketOf(listener, kept) ?? []);
     const prepared: Prepared = {
-      store: store.region,
-      fastPath: this.#pathOf(store.reader, this.#misses),
-      stalePath: this.#pathOf(new AnswerReader({ region: store.region.handle }, true), NOWHERE),
-      sockets: plan.listeners.flatMap((listener) => this.#socketOf(listener, kept) ?? []),
+      store: region,
+      fastPath: this.#pathOf(fresh, this.#misses),
+      stalePath: this.#pathOf(stale, NOWHERE),
+      streams: {
+        fresh: new CachedMessages(fresh),
+        stale: new CachedMessages(stale),
+        zonesOf: (listener) => sockets.find(({ id }) => id === listener)?.zones,
+      },
+      sockets,
     };
     const serving = this.#serving;
     this.#release();
@@ -125,10 +147,16 @@ export class Standby {
   serve(): void {
     if (this.#serving) return;
     this.#serving = true;
+    clearTimeout(this.#tidier);
     for (const served of this.#prepared?.sockets ?? []) {
       this.#take(served);
       this.#watch.add(served.fd, () => this.#take(served));
     }
+    this.#streams.serve(
+      (this.#prepared?.sockets ?? []).flatMap(({ id, streamFd }) =>
+        streamFd === undefined ? [] : [{ listener: id, fd: streamFd }],
+      ),
+    );
   }
 
   /** Takes in hand what the servers that are dead had received and not answered. To be called before `serve`. */
@@ -147,6 +175,21 @@ export class Standby {
       }
       kept.drop(name);
     }
+    this.#finish(left);
+  }
+
+  /** What another keeper has left: for the server, or in hand while there is none. */
+  take(left: readonly LeftQuery[]): void {
+    if (this.#serving) this.#finish(left);
+    else for (const query of left) pushLeft(this.#ringEnd, query);
+  }
+
+  /** Something is in the ring that no server has taken. */
+  get hasLeft(): boolean {
+    return !new RelayReader(this.ring.buffer).empty;
+  }
+
+  #finish(left: readonly LeftQuery[]): void {
     const { fastPath, sockets } = this.#prepared ?? { fastPath: undefined, sockets: [] };
     for (const { id, zones } of sockets) {
       for (const [deaths, queries] of Map.groupBy(left.filter(isOf(id)), (query) => query.deaths)) {
@@ -162,25 +205,34 @@ export class Standby {
 
   /** Receives no more. What it has received is answered, or in the ring. */
   park(): void {
-    if (!this.#serving) return;
-    this.#serving = false;
-    for (const { fd } of this.#prepared?.sockets ?? []) this.#watch.remove(fd);
+    this.#receiveNoMore();
     this.#replies.flush();
     this.#misses.leave();
+    clearTimeout(this.#tidier);
+    // V8 would wait until garbage is several times what lives, and gives back nothing of a heap that is at rest.
+    this.#tidier = setTimeout(giveBackMemory, TIDY_AFTER_MS).unref();
   }
 
   /** Receives no more, and waits until what it has received is answered. Only where no server comes after it. */
   async drain(timeoutMs: number): Promise<void> {
-    if (!this.#serving) return;
-    this.#serving = false;
-    for (const { fd } of this.#prepared?.sockets ?? []) this.#watch.remove(fd);
+    this.#receiveNoMore();
     const endsAtMs = systemClock.monotonicMs() + timeoutMs;
+    await this.#streams.close(timeoutMs);
     while (this.#misses.waiting > 0 && systemClock.monotonicMs() < endsAtMs) await sleep(DRAIN_LOOK_MS);
     this.#replies.flush();
   }
 
+  #receiveNoMore(): void {
+    if (!this.#serving) return;
+    this.#serving = false;
+    for (const { fd } of this.#prepared?.sockets ?? []) this.#watch.remove(fd);
+    this.#streams.rest();
+  }
+
   close(): void {
     this.#release();
+    clearTimeout(this.#tidier);
+    void this.#streams.close(0);
     this.#batch?.close();
     this.#replies.close();
     this.ring.close();
@@ -230,7 +282,7 @@ export class Standby {
     this.#replies.commit(length, sockaddr, control);
   }
 
-  #socketOf({ id, socket, wildcard, zones }: StandbyListener, kept: DescriptorStore): Served | undefined {
+  #socketOf({ id, socket, stream, wildcard, zones }: StandbyListener, kept: DescriptorStore): Served | undefined {
     const keptFd = kept.get(socket)?.fd;
     if (keptFd === undefined) return undefined;
     const fd = duplicateFd(keptFd);
@@ -240,6 +292,7 @@ export class Standby {
       id,
       fd,
       io: new MmsgIo(batch, fd, wildcard, id),
+      streamFd: stream === undefined ? undefined : copyOf(kept.get(stream)?.fd),
       zones: new ZoneTable(zones),
       upstreams: zones.map(({ upstreams }) => upstreams),
     };
@@ -249,7 +302,10 @@ export class Standby {
     this.park();
     const prepared = this.#prepared;
     this.#prepared = undefined;
-    for (const { fd } of prepared?.sockets ?? []) closeFd(fd);
+    for (const { fd, streamFd } of prepared?.sockets ?? []) {
+      closeFd(fd);
+      if (streamFd !== undefined) closeFd(streamFd);
+    }
     prepared?.store.close();
   }
 }
@@ -261,19 +317,6 @@ function isOf(listener: number): (query: LeftQuery) => boolean {
   return (query) => query.listener === listener;
 }
 
-function openStore(keptFd: number | undefined): { region: SharedRegion; reader: AnswerReader } | undefined {
-  if (keptFd === undefined) return undefined;
-  const fd = duplicateFd(keptFd);
-  const region = adoptRegion(fd);
-  if (region === undefined) {
-    closeFd(fd);
-    return undefined;
-  }
-  try {
-    return { region, reader: new AnswerReader({ region: region.handle }) };
-  } catch (error) {
-    region.close();
-    if (error instanceof StoreRegionError) return undefined;
-    throw error;
-  }
+function copyOf(fd: number | undefined): number | undefined {
+  return fd === undefined ? undefined : duplicateFd(fd);
 }

@@ -13,6 +13,7 @@ import { LoopWatch } from "../../linux/loop-watch.ts";
 import { createChannelPair } from "../../linux/packet-channel.ts";
 import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
 import { exitCodeOf, type ProcessEnd, type RunningProcess, startProcess } from "../../linux/start-process.ts";
+import type { LeftQuery } from "../fastpath/left-query.ts";
 import { BackOff } from "./back-off.ts";
 import {
   BEATS_BYTES,
@@ -25,9 +26,10 @@ import {
 } from "./beats-layout.ts";
 import { Channel, type Received } from "./channel.ts";
 import { DescriptorStore, type KeptDescriptor } from "./descriptor-store.ts";
+import type { LeaveToSuccessor } from "./handover-giver.ts";
+import type { Inheritance } from "./handover-taker.ts";
 import { clearBeats, HangWatch, layOutBeats } from "./heartbeat.ts";
 import { KeeperError } from "./keeper-error.ts";
-import type { Inheritance } from "./handover-taker.ts";
 import { keptMessages } from "./kept-messages.ts";
 import { toKeeperOf } from "./messages.ts";
 import { BEATS_NAME, CHANNEL_VARIABLE, HANDED_OVER_SIGNAL, KEEPER_VARIABLE, STANDBY_RING_NAME } from "./names.ts";
@@ -86,8 +88,8 @@ export class Supervisor {
   #reload: NodeJS.Signals | undefined;
   #diedAtMs: number;
   #restart: NodeJS.Timeout | undefined;
-  /** Another keeper serves. */
-  #handedOver: boolean;
+  /** Another keeper serves, and takes what is not answered here. */
+  #successor: LeaveToSuccessor | undefined;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -109,7 +111,7 @@ export class Supervisor {
     this.#reload = undefined;
     this.#diedAtMs = 0;
     this.#restart = undefined;
-    this.#handedOver = false;
+    this.#successor = undefined;
     this.#looker = setTimeout(() => this.#look(), this.#hangs.nextLookMs);
   }
 
@@ -153,20 +155,37 @@ export class Supervisor {
   }
 
   /** Another keeper's server serves by the same sockets: this one's is to answer what it has in flight, and then all is over. */
-  handOver(): void {
-    this.#handedOver = true;
+  handOver(leave: LeaveToSuccessor): void {
+    this.#successor = leave;
     this.#stopping = true;
     clearTimeout(this.#restart);
     const server = this.#server;
-    if (server?.ready === true) {
+    if (server === undefined) {
+      void this.#leaveToSuccessor(leave);
+    } else if (server.ready) {
       server.child.kill(HANDED_OVER_SIGNAL);
       setTimeout(() => server.child.kill("SIGKILL"), HAND_OVER_MS).unref();
-      return;
+    } else {
+      server.child.kill("SIGKILL");
     }
-    // One that starts has nothing in flight: the standby has.
-    this.#server = undefined;
-    server?.child.kill("SIGKILL");
-    void this.#standby.drain(HAND_OVER_MS).then(() => this.#ended.resolve(0));
+  }
+
+  /** Queries of a keeper before this one. */
+  take(left: readonly LeftQuery[]): void {
+    this.#standby.take(left);
+  }
+
+  /** What neither the last server nor the standby has answered goes to the other keeper; where that is gone, it is answered here. */
+  async #leaveToSuccessor(leave: LeaveToSuccessor): Promise<void> {
+    const standby = this.#standby;
+    standby.finish(this.#kept);
+    standby.park();
+    const { handle } = standby.ring;
+    if (standby.hasLeft && !(handle.kind === "memfd" && leave(handle.fd))) {
+      standby.finish(this.#kept);
+    }
+    await standby.drain(HAND_OVER_MS);
+    this.#ended.resolve(0);
   }
 
   #start(): void {
@@ -291,10 +310,15 @@ export class Supervisor {
     server.channel.close();
     const { log, clock } = this.#options;
     const code = exitCodeOf(end);
+    if (this.#successor !== undefined) {
+      if (code !== 0)
+        log.info(`keeper: the server ${howOf(end)}; what it had not answered goes to the one that took over`);
+      void this.#leaveToSuccessor(this.#successor);
+      return;
+    }
     if (this.#stopping || !this.#everReady || code === 0) {
       if (end.kind === "error") log.error(`keeper: the server ${howOf(end)}`);
-      if (this.#handedOver && code !== 0) log.error(`keeper: the server ${howOf(end)} before it had answered all`);
-      this.#ended.resolve(this.#handedOver ? 0 : code);
+      this.#ended.resolve(code);
       return;
     }
     const nowMs = clock.monotonicMs();

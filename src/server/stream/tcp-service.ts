@@ -47,6 +47,8 @@ export interface TcpListener {
   readonly port: number;
   /** From now on these hold, for connections that are open too; TLS credentials for those to come. */
   change(limits: ListenerLimits, tls: TlsSource | undefined): void;
+  /** Connections that are open go on. */
+  acceptNoMore(): void;
   /** As `TcpService.close`, for this listener. */
   close(graceMs: number): Promise<void>;
 }
@@ -131,6 +133,7 @@ export class TcpService {
         host.limits = { ...this.#host.limits, ...limits };
         if (tls !== undefined) acceptor = this.#acceptor(tls, host, open);
       },
+      acceptNoMore: () => void server.close(),
       close: async (graceMs) => {
         if (!this.#listeners.delete(listener)) return;
         for (const socket of shaking) socket.destroy();
