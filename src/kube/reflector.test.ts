@@ -159,6 +159,26 @@ describe("a watch", () => {
     assert.ok(pace.slept.length >= 5, "all but the first wait");
   });
 
+  for (const fault of [{ errorEvent: 500 }, { status: 504 }, { status: 400 }, { garbled: "{not JSON}\n" }] as const) {
+    it(`that cannot go on from where it was (${JSON.stringify(fault)}) is preceded by a list`, async (t) => {
+      const { server, source } = await start(t);
+      server.fault({ verb: "watch", times: 3, ...fault });
+      const seen = new Seen(source, "services");
+      await until(() => server.openWatches === 1, "a watch that works");
+      assert.equal(server.requests.filter(({ verb }) => verb === "list").length, 4);
+      await until(() => seen.staleReason === undefined, "current");
+    });
+  }
+
+  it("that is turned away because the server is busy goes on where it was", async (t) => {
+    const { server, source } = await start(t);
+    server.fault({ verb: "watch", times: 3, status: 429 });
+    const seen = new Seen(source, "services");
+    await until(() => server.openWatches === 1, "a watch that works");
+    assert.equal(server.requests.filter(({ verb }) => verb === "list").length, 1);
+    assert.ok(seen.watch.synced);
+  });
+
   it("that the server ends in good order is begun again at once and nobody is told", async (t) => {
     const { server, source, pace } = await start(t);
     server.put("services", service("web"));
@@ -180,7 +200,7 @@ describe("a watch", () => {
     await until(() => server.openWatches === 1, "a watch that works");
     assert.ok(pace.slept.length >= 10);
     assert.ok((pace.slept.at(-1) ?? 0) > 2000, pace.slept.join());
-    assert.equal(seen.watch.staleReason, undefined);
+    await until(() => seen.watch.staleReason === undefined, "current");
   });
 
   it("that is silent for too long is taken for dead", async (t) => {

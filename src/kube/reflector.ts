@@ -151,7 +151,15 @@ export class Reflector<K extends Kind> {
     // The server should end it; if it does not, we do.
     const overdue = setTimeout(() => response.destroy(), (seconds + 30) * 1000);
     try {
-      await this.#read(response, this.#times.silenceMs, (chunk) => reader.push(chunk));
+      await this.#read(response, this.#times.silenceMs, (chunk) => {
+        try {
+          reader.push(chunk);
+        } catch (error) {
+          // What cannot be told or read from this place on will not be the next time either.
+          this.#version = undefined;
+          throw error;
+        }
+      });
     } finally {
       clearTimeout(overdue);
     }
@@ -257,7 +265,9 @@ export class Reflector<K extends Kind> {
       case "absent":
         return this.#pace.sleep(jittered(this.#pace, this.#times.deniedRetryMs), signal);
       case "refused": {
-        const asked = error instanceof ApiError ? error.retryAfterMs : undefined;
+        const { status = 0, retryAfterMs: asked } = error instanceof ApiError ? error : {};
+        // Such as a version that is yet to come, of an API server that was set back: it would be refused for ever.
+        if (status !== 429 && status !== 503) this.#version = undefined;
         if (asked !== undefined) return this.#pace.sleep(Math.max(asked + delayMs / 2, delayMs), signal);
         break;
       }
