@@ -1,6 +1,8 @@
 /** What the API server may do, and what is made of it. */
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { FakeClock } from "../base/clock.ts";
 import { Seen, service } from "../../test/contract/cluster-source.ts";
@@ -110,6 +112,34 @@ describe("a list", () => {
     const seen = new Seen(source, "services");
     await seen.synced();
     assert.deepEqual(seen.keys, ["default/web"]);
+  });
+});
+
+describe("a body that comes drop by drop", () => {
+  it("is given up as a list, and the list asked for again", async (t) => {
+    const { server, source } = await start(t, { times: { listMs: 100 } });
+    for (let i = 0; i < 10; i++) server.put("services", service(`s${i}`));
+    server.fault({ verb: "list", pieceBytes: 1, times: 1 });
+    const seen = new Seen(source, "services");
+    await seen.synced();
+    assert.equal(server.requests.filter(({ verb }) => verb === "list").length, 2);
+  });
+
+  it("is given up as that of a refusal", async (t) => {
+    const server = createServer((_, response) => {
+      response.writeHead(403).write("not yo");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const source = apiSource({ kind: "endpoint", url: `http://127.0.0.1:${port}` });
+    t.after(async () => {
+      await source.close();
+      server.close();
+      server.closeAllConnections();
+    });
+    const seen = new Seen(source, "services");
+    await until(() => seen.denied, "it is told");
+    assert.match(seen.staleReason ?? "", /^not allowed to list services: not yo/);
   });
 });
 
