@@ -149,9 +149,9 @@ class ManifestSource implements ClusterSource {
       reason = errors.length === 0 ? undefined : errors.map(describeError).join("; ");
       const changed =
         files.size !== this.#files.size || [...files].some(([path, file]) => this.#files.get(path) !== file);
-      this.#files = files;
       if (changed || this.#world === undefined) {
         this.#world = worldOf([...files.values()].flatMap(({ manifests }) => manifests));
+        this.#files = files;
         for (const kinds of Object.values(this.#outlets)) for (const each of kinds.values()) each.refresh(this.#world);
       }
     } catch (error) {
