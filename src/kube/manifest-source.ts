@@ -183,7 +183,7 @@ async function readAll(path: string, before: Files): Promise<{ files: Files; err
     let manifests = known?.manifests ?? [];
     let error: NodensFileError | undefined;
     try {
-      manifests = readManifests(file, await readBounded(file));
+      manifests = await readManifests(file, await readBounded(file));
     } catch (cause) {
       error =
         cause instanceof ManifestError
