@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { describeError } from "../base/errors.ts";
 import { type Order, ORDERS } from "../server/clients/client-report.ts";
+import { FILTER_MAX } from "../server/daemon/admin-wish.ts";
 import { type AdminAddress, defaultAdminAddresses, readAdminAddress } from "../server/web/admin-address.ts";
 
 interface TopFlags {
@@ -29,8 +30,8 @@ export function topCommand(exit: (code: number) => void): Command {
     .option("--once", "one look as text, then the end")
     .option("--json", "snapshots as JSON, one a line")
     .addOption(new Option("--sort <figure>", "what lists are sorted by").choices(ORDERS).default("rate"))
-    .option("--client <text>", "only clients with this in namespace/pod or address", "")
-    .option("--name <text>", "only names with this in them", "")
+    .option("--client <text>", "only clients with this in namespace/pod or address", filter, "")
+    .option("--name <text>", "only names with this in them", filter, "")
     .option("--rows <n>", "longest lists of text and JSON", rows, 10)
     .addHelpText("after", "\nKeys on a terminal: ? shows them. Without a terminal it is text, every interval.")
     .exitOverride()
@@ -81,6 +82,7 @@ async function top(flags: TopFlags): Promise<number> {
       });
     }
   } catch (error) {
+    if (stop.signal.aborted) return code;
     if (!(error instanceof AdminClientError)) throw error;
     process.stderr.write(`nodens: ${describeError(error)}\n`);
     return EXIT_UNREACHABLE;
@@ -121,6 +123,11 @@ function interval(text: string): number {
   if (!/^\d+(\.\d+)?$/.test(text) || value < 0.2 || value > 3600)
     throw new InvalidArgumentError("It must be a number of seconds from 0.2 to 3600.");
   return value;
+}
+
+function filter(text: string): string {
+  if (text.length > FILTER_MAX) throw new InvalidArgumentError(`It must be at most ${FILTER_MAX} characters.`);
+  return text;
 }
 
 function rows(text: string): number {

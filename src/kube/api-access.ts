@@ -242,6 +242,8 @@ class Agents {
   }
 
   retire(): void {
+    // Those in use now are not kept when they become idle.
+    if (this.#agent !== undefined) this.#agent.maxFreeSockets = 0;
     for (const sockets of Object.values(this.#agent?.freeSockets ?? {})) {
       for (const socket of sockets ?? []) socket.destroy();
     }

@@ -27,6 +27,8 @@ const RESPONSE_MS = 15_000;
 const KEEP_ALIVE_MS = 15_000;
 /** An exec plugin may ask a server of its own. */
 const LOGIN_MS = 60_000;
+/** Of the body of a refusal: what has come by then has to do. */
+const ERROR_BODY_MS = 2000;
 const ERROR_BODY_BYTES = 65_536;
 const RETRY_AFTER_MAX_MS = 60_000;
 const USER_AGENT = "nodens";
@@ -162,13 +164,18 @@ function send(
 async function bodyOf(response: IncomingMessage): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;
+  const late = setTimeout(() => response.destroy(), ERROR_BODY_MS);
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       pieces.push(chunk);
       bytes += chunk.length;
       if (bytes > ERROR_BODY_BYTES) break;
     }
-  } catch {}
+  } catch {
+    // Cut, or too slow.
+  } finally {
+    clearTimeout(late);
+  }
   return Buffer.concat(pieces).toString("utf8");
 }
 

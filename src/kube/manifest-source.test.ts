@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync, mkdirSync, symlinkSync, renameSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync, mkdirSync, symlinkSync, renameSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -7,6 +8,8 @@ import { Seen } from "../../test/contract/cluster-source.ts";
 import { until } from "../../test/support/until.ts";
 import type { ClusterSource } from "./cluster-source.ts";
 import { ManifestError } from "./manifest-error.ts";
+import { readManifests } from "./manifest-file.ts";
+import { findFiles } from "./manifest-folder.ts";
 import { checkManifests, manifestSource } from "./manifest-source.ts";
 
 function folderOf(t: TestContext, files: Readonly<Record<string, string>>): string {
@@ -125,6 +128,99 @@ items:
     writeFileSync(join(folder, "later/web.yaml"), web("10.96.0.1"));
     await until(() => seen.objects.has("default/web"), "it is there");
     assert.equal(seen.staleReason, undefined);
+  });
+
+  it("beside what is no file, and beside files that cannot be read, are read", { timeout: 10_000 }, async (t) => {
+    const folder = folderOf(t, { "web.yaml": web("10.96.0.1") });
+    mkdirSync(join(folder, "folder.yaml"));
+    execFileSync("mkfifo", [join(folder, "pipe.yaml")]);
+    const source = open(t, folder);
+    const seen = new Seen(source, "services");
+    await seen.synced();
+    assert.equal(seen.staleReason, undefined);
+    symlinkSync("loop.yaml", join(folder, "loop.yaml"));
+    symlinkSync("not-there", join(folder, "other.yaml"));
+    writeFileSync(join(folder, "web.yaml"), web("10.96.0.2"));
+    await until(() => seen.objects.get("default/web")?.clusterIPs[0] === "10.96.0.2", "the new address");
+    await until(() => seen.staleReason !== undefined, "it is told");
+    assert.match(seen.staleReason ?? "", /loop\.yaml cannot be read: ELOOP.*; .*other\.yaml cannot be read: ENOENT/);
+    writeFileSync(join(folder, "not-there"), web("10.96.0.3").replace("web", "other"));
+    rmSync(join(folder, "loop.yaml"));
+    await until(() => seen.staleReason === undefined && seen.objects.has("default/other"), "both are mended");
+    await assert.rejects(checkManifests(join(folder, "pipe.yaml")), /pipe\.yaml is neither a file nor a folder/);
+  });
+
+  it("as templates leave them are read: nulls, merge keys", async (t) => {
+    const folder = folderOf(t, {
+      "all.yaml": `apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: , labels: &labels { app: web } }
+spec: { type: , clusterIP: , selector: { app: web }, ports: [{ port: 80, protocol: , targetPort: , name: }] }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: web-0, namespace: "", labels: &own { app: web } }
+status: { podIP: , podIPs: [{ ip: 10.244.0.1 }] }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: web-1, labels: { <<: &more { app: web }, tier: b } }
+status: { podIP: 10.244.0.2 }
+`,
+    });
+    const source = open(t, folder);
+    const services = new Seen(source, "services");
+    const slices = new Seen(source, "endpointslices");
+    await services.synced();
+    assert.equal(services.staleReason, undefined);
+    assert.deepEqual(services.keys, ["default/web"]);
+    const [slice] = slices.objects.values();
+    assert.deepEqual(slice?.ports, [{ name: "", port: 80, protocol: "tcp" }]);
+    assert.deepEqual(
+      slice?.endpoints.flatMap(({ addresses }) => addresses),
+      ["10.244.0.1", "10.244.0.2"],
+    );
+  });
+
+  it("that are JSON say where a mistake is too", async (t) => {
+    const mistake = JSON.stringify({ apiVersion: "v1", kind: "Service", metadata: { name: "a" }, spec: { type: "X" } });
+    const file = join(folderOf(t, { "bad.json": mistake }), "bad.json");
+    await assert.rejects(checkManifests(file), /bad\.json:1:76: Service: spec\.type is none$/);
+  });
+
+  it("by the thousand let others have their turn", async () => {
+    const one = (i: number): string => web("10.96.0.1").replace("web", `s${i}`);
+    const documents = Array.from({ length: 1000 }, (_, i) => one(i)).join("---\n");
+    let turns = 0;
+    const count = setInterval(() => turns++, 1);
+    const found = await readManifests("many.yaml", documents);
+    clearInterval(count);
+    assert.equal(found.length, 1000);
+    assert.ok(turns >= 5, `${turns} turns`);
+  });
+
+  it("are seen to change when only who may read them does", async (t) => {
+    const folder = folderOf(t, { "web.yaml": web("10.96.0.1") });
+    const before = await findFiles(folder);
+    chmodSync(join(folder, "web.yaml"), 0o600);
+    assert.notDeepEqual(await findFiles(folder), before);
+  });
+
+  it("are read while the folder above is never quiet", async (t) => {
+    const folder = folderOf(t, {});
+    const own = join(folder, "own");
+    mkdirSync(own);
+    writeFileSync(join(own, "web.yaml"), web("10.96.0.1"));
+    const source = manifestSource(own);
+    const noise = setInterval(() => writeFileSync(join(folder, "noise"), "."), 10);
+    t.after(async () => {
+      clearInterval(noise);
+      await source.close();
+    });
+    const seen = new Seen(source, "services");
+    await seen.synced();
+    writeFileSync(join(own, "web.yaml"), web("10.96.0.2"));
+    await until(() => seen.objects.get("default/web")?.clusterIPs[0] === "10.96.0.2", "the new address", 5000);
   });
 
   for (const [text, expected] of [

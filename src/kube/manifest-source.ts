@@ -149,9 +149,9 @@ class ManifestSource implements ClusterSource {
       reason = errors.length === 0 ? undefined : errors.map(describeError).join("; ");
       const changed =
         files.size !== this.#files.size || [...files].some(([path, file]) => this.#files.get(path) !== file);
-      this.#files = files;
       if (changed || this.#world === undefined) {
         this.#world = worldOf([...files.values()].flatMap(({ manifests }) => manifests));
+        this.#files = files;
         for (const kinds of Object.values(this.#outlets)) for (const each of kinds.values()) each.refresh(this.#world);
       }
     } catch (error) {
@@ -183,7 +183,7 @@ async function readAll(path: string, before: Files): Promise<{ files: Files; err
     let manifests = known?.manifests ?? [];
     let error: NodensFileError | undefined;
     try {
-      manifests = readManifests(file, await readBounded(file));
+      manifests = await readManifests(file, await readBounded(file));
     } catch (cause) {
       error =
         cause instanceof ManifestError

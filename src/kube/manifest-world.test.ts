@@ -6,8 +6,8 @@ import { worldOf } from "./manifest-world.ts";
 import type { EndpointSlice } from "./objects.ts";
 import { trimEndpointSlice } from "./trim.ts";
 
-function slicesOf(yaml: string): EndpointSlice[] {
-  const { endpointslices } = worldOf(readManifests("all.yaml", yaml));
+async function slicesOf(yaml: string): Promise<EndpointSlice[]> {
+  const { endpointslices } = worldOf(await readManifests("all.yaml", yaml));
   return endpointslices.flatMap((raw) => trimEndpointSlice(raw, new Interner()) ?? []);
 }
 
@@ -50,8 +50,8 @@ metadata: { name: worker-1, labels: { topology.kubernetes.io/zone: a } }
 `;
 
 describe("a Service with a selector", () => {
-  it("has the pods that it selects, with names, nodes, zones and readiness", () => {
-    const [slice, ...others] = slicesOf(`${PODS}
+  it("has the pods that it selects, with names, nodes, zones and readiness", async () => {
+    const [slice, ...others] = await slicesOf(`${PODS}
 apiVersion: v1
 kind: Service
 metadata: { name: web }
@@ -66,8 +66,8 @@ spec: { clusterIP: None, selector: { app: web }, ports: [{ name: http, port: 80 
     ]);
   });
 
-  it("has a slice for each set of ports when they are named", () => {
-    const slices = slicesOf(`${PODS}
+  it("has a slice for each set of ports when they are named", async () => {
+    const slices = await slicesOf(`${PODS}
 apiVersion: v1
 kind: Service
 metadata: { name: web }
@@ -82,8 +82,8 @@ spec: { clusterIP: 10.96.0.1, selector: { app: web }, ports: [{ port: 80, target
     );
   });
 
-  it("has both families when it asks for them", () => {
-    const slices = slicesOf(`${PODS}
+  it("has both families when it asks for them", async () => {
+    const slices = await slicesOf(`${PODS}
 apiVersion: v1
 kind: Service
 metadata: { name: web }
@@ -98,12 +98,12 @@ spec: { clusterIP: None, ipFamilies: [IPv4, IPv6], selector: { app: web }, publi
     );
   });
 
-  it("has its pods only when no slices and no Endpoints are given", () => {
+  it("has its pods only when no slices and no Endpoints are given", async () => {
     for (const given of [
       "apiVersion: v1\nkind: Endpoints\nmetadata: { name: web }\nsubsets: []\n",
       "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: { name: x, labels: { kubernetes.io/service-name: web } }\naddressType: IPv4\nendpoints: []\n",
     ]) {
-      const slices = slicesOf(`${PODS}
+      const slices = await slicesOf(`${PODS}
 apiVersion: v1
 kind: Service
 metadata: { name: web }
@@ -129,8 +129,8 @@ subsets:
 ---
 `;
 
-  it("are mirrored by family and ports for a Service without a selector", () => {
-    const slices = slicesOf(
+  it("are mirrored by family and ports for a Service without a selector", async () => {
+    const slices = await slicesOf(
       `${endpoints}apiVersion: v1\nkind: Service\nmetadata: { name: db }\nspec: { clusterIP: None }\n`,
     );
     assert.deepEqual(
@@ -145,14 +145,14 @@ subsets:
     assert.equal(slices[0]?.changedAtMs, Date.parse("2026-01-02T03:04:05Z"));
   });
 
-  it("are not, without a Service, with a selector, and when they say so", () => {
-    assert.deepEqual(slicesOf(endpoints), []);
+  it("are not, without a Service, with a selector, and when they say so", async () => {
+    assert.deepEqual(await slicesOf(endpoints), []);
     const service = (spec: string): string => `apiVersion: v1\nkind: Service\nmetadata: { name: db }\nspec: ${spec}\n`;
-    assert.deepEqual(slicesOf(endpoints + service("{ selector: { app: db } }")), []);
+    assert.deepEqual(await slicesOf(endpoints + service("{ selector: { app: db } }")), []);
     const skipping = endpoints.replace(
       "name: db,",
       'name: db, labels: { endpointslice.kubernetes.io/skip-mirror: "true" },',
     );
-    assert.deepEqual(slicesOf(skipping + service("{}")), []);
+    assert.deepEqual(await slicesOf(skipping + service("{}")), []);
   });
 });

@@ -53,7 +53,7 @@ export function worldOf(manifests: readonly Manifest[]): World {
 
 function inNamespace(raw: Raw): Raw {
   const metadata = record(raw["metadata"]);
-  return metadata["namespace"] === undefined ? { ...raw, metadata: { ...metadata, namespace: "default" } } : raw;
+  return text(metadata["namespace"]) === "" ? { ...raw, metadata: { ...metadata, namespace: "default" } } : raw;
 }
 
 function namespacesOf(declared: readonly Raw[], inhabitants: readonly Raw[]): Raw[] {
@@ -127,7 +127,9 @@ function familiesOf(spec: Raw, pods: readonly Raw[]): readonly Family[] {
 
 /** The port of the pod that a port of the Service leads to; none when the pod has no port of that name. */
 function targetOf(port: Raw, podSpec: Raw): Raw[] {
-  const { name = "", protocol = "TCP", targetPort = port["port"] } = port;
+  const name = text(port["name"]);
+  const protocol = text(port["protocol"]) || "TCP";
+  const targetPort = port["targetPort"] ?? port["port"];
   if (typeof targetPort !== "string") return [{ name, protocol, port: targetPort }];
   const containers = [...list(podSpec["containers"]), ...list(podSpec["initContainers"])];
   const named = containers

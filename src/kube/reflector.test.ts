@@ -1,6 +1,8 @@
 /** What the API server may do, and what is made of it. */
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { FakeClock } from "../base/clock.ts";
 import { Seen, service } from "../../test/contract/cluster-source.ts";
@@ -113,6 +115,34 @@ describe("a list", () => {
   });
 });
 
+describe("a body that comes drop by drop", () => {
+  it("is given up as a list, and the list asked for again", async (t) => {
+    const { server, source } = await start(t, { times: { listMs: 100 } });
+    for (let i = 0; i < 10; i++) server.put("services", service(`s${i}`));
+    server.fault({ verb: "list", pieceBytes: 1, times: 1 });
+    const seen = new Seen(source, "services");
+    await seen.synced();
+    assert.equal(server.requests.filter(({ verb }) => verb === "list").length, 2);
+  });
+
+  it("is given up as that of a refusal", async (t) => {
+    const server = createServer((_, response) => {
+      response.writeHead(403).write("not yo");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const source = apiSource({ kind: "endpoint", url: `http://127.0.0.1:${port}` });
+    t.after(async () => {
+      await source.close();
+      server.close();
+      server.closeAllConnections();
+    });
+    const seen = new Seen(source, "services");
+    await until(() => seen.denied, "it is told");
+    assert.match(seen.staleReason ?? "", /^not allowed to list services: not yo/);
+  });
+});
+
 describe("a watch", () => {
   it("goes on from the last bookmark when it is cut in the middle of an event", async (t) => {
     const { server, source } = await start(t);
@@ -159,6 +189,26 @@ describe("a watch", () => {
     assert.ok(pace.slept.length >= 5, "all but the first wait");
   });
 
+  for (const fault of [{ errorEvent: 500 }, { status: 504 }, { status: 400 }, { garbled: "{not JSON}\n" }] as const) {
+    it(`that cannot go on from where it was (${JSON.stringify(fault)}) is preceded by a list`, async (t) => {
+      const { server, source } = await start(t);
+      server.fault({ verb: "watch", times: 3, ...fault });
+      const seen = new Seen(source, "services");
+      await until(() => server.openWatches === 1, "a watch that works");
+      assert.equal(server.requests.filter(({ verb }) => verb === "list").length, 4);
+      await until(() => seen.staleReason === undefined, "current");
+    });
+  }
+
+  it("that is turned away because the server is busy goes on where it was", async (t) => {
+    const { server, source } = await start(t);
+    server.fault({ verb: "watch", times: 3, status: 429 });
+    const seen = new Seen(source, "services");
+    await until(() => server.openWatches === 1, "a watch that works");
+    assert.equal(server.requests.filter(({ verb }) => verb === "list").length, 1);
+    assert.ok(seen.watch.synced);
+  });
+
   it("that the server ends in good order is begun again at once and nobody is told", async (t) => {
     const { server, source, pace } = await start(t);
     server.put("services", service("web"));
@@ -180,7 +230,7 @@ describe("a watch", () => {
     await until(() => server.openWatches === 1, "a watch that works");
     assert.ok(pace.slept.length >= 10);
     assert.ok((pace.slept.at(-1) ?? 0) > 2000, pace.slept.join());
-    assert.equal(seen.watch.staleReason, undefined);
+    await until(() => seen.watch.staleReason === undefined, "current");
   });
 
   it("that is silent for too long is taken for dead", async (t) => {

@@ -30,6 +30,8 @@ export interface ReflectorTimes {
   readonly silenceMs: number;
   /** A list that says nothing for so long is given up. */
   readonly listSilenceMs: number;
+  /** A page of a list that has not come in so long is too. API servers give up after a minute (`--request-timeout`). */
+  readonly listMs: number;
   /** All is listed again after so long, give or take a quarter: what a watch may have lost comes back. */
   readonly resyncMs: number;
 }
@@ -41,6 +43,7 @@ export const DEFAULT_TIMES: ReflectorTimes = {
   watchMs: 600_000,
   silenceMs: 180_000,
   listSilenceMs: 30_000,
+  listMs: 120_000,
   resyncMs: 12 * 3_600_000,
 };
 
@@ -120,7 +123,8 @@ export class Reflector<K extends Kind> {
         if (next !== "" && error instanceof ApiError && error.failure === "gone") this.#expiredPages++;
         throw error;
       });
-      await this.#read(response, this.#times.listSilenceMs, (chunk) => reader.push(chunk));
+      const { listSilenceMs, listMs } = this.#times;
+      await this.#read(response, listSilenceMs, listMs, (chunk) => reader.push(chunk));
       ({ resourceVersion: version, continue: next } = reader.end());
     } while (next !== "");
     this.#feed.endWhole();
@@ -149,12 +153,15 @@ export class Reflector<K extends Kind> {
       this.#worked();
     });
     // The server should end it; if it does not, we do.
-    const overdue = setTimeout(() => response.destroy(), (seconds + 30) * 1000);
-    try {
-      await this.#read(response, this.#times.silenceMs, (chunk) => reader.push(chunk));
-    } finally {
-      clearTimeout(overdue);
-    }
+    await this.#read(response, this.#times.silenceMs, (seconds + 30) * 1000, (chunk) => {
+      try {
+        reader.push(chunk);
+      } catch (error) {
+        // What cannot be told or read from this place on will not be the next time either.
+        this.#version = undefined;
+        throw error;
+      }
+    });
     if (reader.pending) throw new ApiError("broken", "the watch ended in the middle of an event");
     if (events === 0 && this.#pace.clock.monotonicMs() - startedAtMs < SHORT_WATCH_MS) {
       throw new ApiError("broken", "the watch ended at once");
@@ -211,9 +218,15 @@ export class Reflector<K extends Kind> {
     return this.#client.get({ verb, kind, path, signal: this.#stopping.signal });
   }
 
-  /** @throws ApiError `broken` when the body does not end as it should, or says nothing for too long */
-  async #read(response: IncomingMessage, silenceMs: number, take: (chunk: Buffer) => void): Promise<void> {
+  /** @throws ApiError `broken` when the body does not end as it should, in time, or says nothing for too long */
+  async #read(
+    response: IncomingMessage,
+    silenceMs: number,
+    longestMs: number,
+    take: (chunk: Buffer) => void,
+  ): Promise<void> {
     const silence = setTimeout(() => response.destroy(new Error(`nothing heard for ${silenceMs / 1000} s`)), silenceMs);
+    const overdue = setTimeout(() => response.destroy(new Error(`no end after ${longestMs / 1000} s`)), longestMs);
     try {
       for await (const chunk of response as AsyncIterable<Buffer>) {
         silence.refresh();
@@ -226,6 +239,7 @@ export class Reflector<K extends Kind> {
       });
     } finally {
       clearTimeout(silence);
+      clearTimeout(overdue);
       response.destroy();
     }
   }
@@ -257,7 +271,9 @@ export class Reflector<K extends Kind> {
       case "absent":
         return this.#pace.sleep(jittered(this.#pace, this.#times.deniedRetryMs), signal);
       case "refused": {
-        const asked = error instanceof ApiError ? error.retryAfterMs : undefined;
+        const { status = 0, retryAfterMs: asked } = error instanceof ApiError ? error : {};
+        // Such as a version that is yet to come, of an API server that was set back: it would be refused for ever.
+        if (status !== 429 && status !== 503) this.#version = undefined;
         if (asked !== undefined) return this.#pace.sleep(Math.max(asked + delayMs / 2, delayMs), signal);
         break;
       }

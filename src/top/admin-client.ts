@@ -31,8 +31,8 @@ export class AdminClient {
     this.#addresses = addresses;
   }
 
-  /** @throws AdminClientError */
-  async snapshot(wish: SnapshotWish): Promise<AdminSnapshot> {
+  /** @throws AdminClientError, and the reason of `signal` when that ends it */
+  async snapshot(wish: SnapshotWish, signal: AbortSignal): Promise<AdminSnapshot> {
     const query = new URLSearchParams({
       limit: String(wish.limit),
       names_each: String(wish.namesEach),
@@ -45,9 +45,10 @@ export class AdminClient {
     let failure: { readonly address: AdminAddress; readonly cause: unknown } | undefined;
     for (const address of this.#addresses) {
       try {
-        return readSnapshot(await get(address, path), address);
+        return readSnapshot(await get(address, path, signal), address);
       } catch (cause) {
         if (cause instanceof AdminClientError) throw cause;
+        signal.throwIfAborted();
         // One that may not be asked says more than one that is not there.
         if (failure === undefined || codeOf(cause) === "EACCES") failure = { address, cause };
       }
@@ -69,8 +70,10 @@ function unreachable(
     });
   }
   const absent = code === "ENOENT" || code === "ECONNREFUSED";
+  // What Linux says of a socket file that cannot be.
+  const fact = code === "EINVAL" ? "the path is too long" : describe(failure?.cause);
   return new AdminClientError(
-    absent ? `no running instance at ${places}` : `no answer at ${places}: ${describe(failure?.cause)}`,
+    absent ? `no running instance at ${places}` : `no answer at ${places}: ${fact}`,
     { cause: failure?.cause, hint: "Start `nodens serve`, or say where its --admin is with --admin" },
   );
 }
@@ -80,12 +83,12 @@ function readSnapshot(body: string, address: AdminAddress): AdminSnapshot {
   try {
     value = JSON.parse(body);
   } catch {}
-  if (typeof value !== "object" || value === null || !("api" in value)) {
+  if (typeof value !== "object" || value === null || !("api" in value && "totals" in value)) {
     throw new AdminClientError(`${formatAdminAddress(address)} is no admin API of Nodens`);
   }
   if (value.api !== ADMIN_API) {
     throw new AdminClientError(
-      `the instance at ${formatAdminAddress(address)} speaks version ${String(value.api)} of the admin API, this is ${ADMIN_API}`,
+      `the instance at ${formatAdminAddress(address)} speaks version ${oneLine(String(value.api))} of the admin API, this is ${ADMIN_API}`,
       { hint: "Use the `nodens top` of its version" },
     );
   }
@@ -93,11 +96,19 @@ function readSnapshot(body: string, address: AdminAddress): AdminSnapshot {
   return value as AdminSnapshot;
 }
 
-function get(address: AdminAddress, path: string): Promise<string> {
+/** Whoever is there may not be Nodens, and nothing from outside may speak to the terminal. */
+function oneLine(text: string): string {
+  return text
+    .replaceAll(/\p{Cc}+/gu, " ")
+    .trim()
+    .slice(0, 200);
+}
+
+function get(address: AdminAddress, path: string, signal: AbortSignal): Promise<string> {
   const where: RequestOptions =
     address.kind === "unix" ? { socketPath: address.path } : { host: address.host, port: address.port };
   return new Promise((resolve, reject) => {
-    const sent = request({ ...where, path, agent: false, timeout: TIMEOUT_MS }, (response) => {
+    const sent = request({ ...where, path, agent: false, timeout: TIMEOUT_MS, signal }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on("data", (chunk: Buffer) => {
@@ -111,7 +122,7 @@ function get(address: AdminAddress, path: string): Promise<string> {
         else
           reject(
             new AdminClientError(
-              `${formatAdminAddress(address)} answers ${response.statusCode ?? 0}: ${body.trim().slice(0, 200)}`,
+              `${formatAdminAddress(address)} answers ${response.statusCode ?? 0}: ${oneLine(body)}`,
             ),
           );
       });

@@ -96,13 +96,15 @@ function upstreamsOf(then: AdminSnapshot | undefined, now: AdminSnapshot, second
   const known = new Map(then?.upstreams.map((row) => [row.to, row]));
   return now.upstreams.map((row) => {
     const old = known.get(row.to);
-    const replies = row.replies - (old?.replies ?? 0);
-    const took = row.seconds - (old?.seconds ?? 0);
+    // A reload may have made it anew.
+    const since = (after: number, before = 0): number => Math.max(0, after - before);
+    const replies = since(row.replies, old?.replies);
+    const took = since(row.seconds, old?.seconds);
     return {
       to: row.to,
       inFlight: row.inFlight,
       perSecond: replies / seconds,
-      failuresPerSecond: (row.failures - (old?.failures ?? 0)) / seconds,
+      failuresPerSecond: since(row.failures, old?.failures) / seconds,
       meanMs: replies > 0 ? (took / replies) * 1000 : undefined,
     };
   });

@@ -43,7 +43,7 @@ function wishOf(state: ViewState, rows: number): SnapshotWish {
   };
 }
 
-/** Text or JSON every interval, or once. @throws AdminClientError */
+/** Text or JSON every interval, or once. @throws AdminClientError, and the reason of `stopped` when that ends it */
 export async function runPlain(options: PlainOptions): Promise<void> {
   const { client, intervalMs, once, json, state, rows, write, stopped } = options;
   const wish = {
@@ -51,11 +51,11 @@ export async function runPlain(options: PlainOptions): Promise<void> {
     namesEach: json ? Math.min(JSON_NAMES_EACH, Math.floor(NAMES_IN_ALL_MAX / rows)) : 0,
   };
   // Figures are differences: the first snapshot alone tells none.
-  let before = await client.snapshot(wish);
+  let before = await client.snapshot(wish, stopped);
   for (;;) {
     await sleep(intervalMs, stopped);
     if (stopped.aborted) return;
-    const now = await client.snapshot(wish);
+    const now = await client.snapshot(wish, stopped);
     const text = json ? `${JSON.stringify(now)}\n` : `${plainText(figuresOf(before, now), state)}${once ? "" : "\n"}`;
     if (!(await write(text)) || once) return;
     before = now;
@@ -84,7 +84,10 @@ class TopScreen {
   #figures: Figures | undefined;
   #shown: Shown;
   #trouble: string | undefined;
-  #left: boolean;
+  /** The person leaves, or the process is told to end. */
+  readonly #leaving: AbortController;
+  /** A key asked for something else: it is looked for once, also while held. */
+  #asked: boolean;
   /** Ends the wait between two looks. */
   #wake: (() => void) | undefined;
 
@@ -104,7 +107,8 @@ class TopScreen {
     this.#figures = undefined;
     this.#shown = { length: { clients: 0, names: 0 }, page: 1, client: undefined };
     this.#trouble = undefined;
-    this.#left = false;
+    this.#leaving = new AbortController();
+    this.#asked = false;
     this.#wake = undefined;
     this.#terminal = new Terminal(input, output, look.styled, {
       key: (key) => this.#press(key),
@@ -113,20 +117,20 @@ class TopScreen {
   }
 
   async run(): Promise<void> {
-    // Before the terminal is touched: nobody there is one line and the end.
-    this.#take(await this.#client.snapshot(wishOf(this.#state, LIST_ROWS)));
-    const leave = (): void => this.#wake?.();
+    const leave = (): void => this.#leave();
     this.#stopped.addEventListener("abort", leave);
-    this.#terminal.open();
     try {
+      // Before the terminal is touched: nobody there is one line and the end.
+      this.#take(await this.#client.snapshot(wishOf(this.#state, LIST_ROWS), this.#stopped));
+      this.#terminal.open();
       this.#draw();
       // The second look comes soon: figures are differences.
       let waitMs = Math.min(500, this.#state.intervalMs);
       for (;;) {
         await this.#wait(waitMs);
-        if (this.#left || this.#stopped.aborted) return;
+        if (this.#leaving.signal.aborted) return;
         await this.#look();
-        if (this.#left || this.#stopped.aborted) return;
+        if (this.#leaving.signal.aborted) return;
         this.#draw();
         waitMs = this.#state.intervalMs;
       }
@@ -137,15 +141,23 @@ class TopScreen {
   }
 
   async #look(): Promise<void> {
-    if (this.#state.paused) return;
+    if (this.#state.paused && !this.#asked) return;
+    this.#asked = false;
+    const { signal } = this.#leaving;
     try {
-      this.#take(await this.#client.snapshot(wishOf(this.#state, LIST_ROWS)));
+      this.#take(await this.#client.snapshot(wishOf(this.#state, LIST_ROWS), signal));
       this.#trouble = undefined;
     } catch (error) {
+      if (signal.aborted) return;
       if (!(error instanceof AdminClientError)) throw error;
       // It may be on its way up again.
       this.#trouble = `asking again: ${describeError(error)}`;
     }
+  }
+
+  #leave(): void {
+    this.#leaving.abort();
+    this.#wake?.();
   }
 
   #take(now: AdminSnapshot): void {
@@ -162,8 +174,7 @@ class TopScreen {
   #press(key: string): void {
     const next = press(this.#state, key, this.#shown);
     if (next === undefined) {
-      this.#left = true;
-      this.#wake?.();
+      this.#leave();
       return;
     }
     const asksAnew =
@@ -171,14 +182,16 @@ class TopScreen {
       next.filter !== this.#state.filter ||
       next.of !== this.#state.of ||
       next.intervalMs !== this.#state.intervalMs ||
-      next.paused !== this.#state.paused;
+      (this.#state.paused && !next.paused);
     this.#state = next;
     this.#draw();
-    if (asksAnew) this.#wake?.();
+    if (!asksAnew) return;
+    this.#asked = true;
+    this.#wake?.();
   }
 
   #draw(): void {
-    if (this.#figures === undefined || this.#left) return;
+    if (this.#figures === undefined || this.#leaving.signal.aborted) return;
     const { lines, shown } = screenOf(this.#figures, this.#state, this.#terminal.size, this.#ascii, this.#trouble);
     this.#shown = shown;
     this.#terminal.draw(lines);

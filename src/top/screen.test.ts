@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { snapshotOf } from "../../test/support/admin-snapshot.ts";
 import type { AskerRow, ClientRow, NameRow } from "../server/clients/client-report.ts";
-import { type AdminSnapshot, ADMIN_API } from "../server/daemon/admin-snapshot.ts";
+import type { AdminSnapshot } from "../server/daemon/admin-snapshot.ts";
 import { figuresOf } from "./figures.ts";
 import { plainText } from "./plain.ts";
 import { screenOf, type Size } from "./screen.ts";
@@ -35,60 +36,27 @@ const web: ClientRow = { ...asker(), pod: "web-1", address: "10.244.0.7" };
 const stranger: ClientRow = { ...asker({ namespace: "", uncertain: 3, misses: 0 }), pod: "", address: "10.244.9.9" };
 
 function snapshot(more: Partial<AdminSnapshot> = {}, queries = 0): AdminSnapshot {
-  const counts = Array.from({ length: 17 }, () => 0);
-  counts[0] = queries;
-  return {
-    api: ADMIN_API,
-    version: "1.2.3",
-    host: "worker-1",
-    pid: 7,
-    uptimeSeconds: 100,
-    atMs: 0,
-    listens: ["10.96.0.10:53"],
-    totals: {
-      queries,
-      overTcp: 0,
-      fastHits: queries,
-      handedOver: 0,
-      cacheHits: queries,
-      cacheMisses: 0,
-      servedStale: 0,
-      rcodes: [queries],
-      refused: 0,
-      dropped: 0,
-      latency: { bounds: Array.from({ length: 16 }, (_, i) => 0.00025 * 2 ** i), counts, seconds: 0 },
-    },
-    inFlight: 2,
-    cache: { answers: 7, usedBytes: 1024 * 1024, limitBytes: 32 * 1024 * 1024 },
-    upstreams: [
-      {
-        to: "192.0.2.1:53",
-        inFlight: 3,
-        replies: queries,
-        seconds: queries * 0.002,
-        failures: 0,
-        retries: 0,
-        healthcheckFailures: 0,
+  return snapshotOf(
+    {
+      clients: {
+        counting: "watched",
+        every: 1,
+        counted: 0,
+        uncounted: 0,
+        seconds: 60,
+        clientsKept: 2,
+        clientsLimit: 1024,
+        namesKept: 2,
+        namesLimit: 1024,
+        latencyBounds: [],
+        clients: [web, stranger],
+        namespaces: [asker()],
+        names: [name("a.example."), name("b.example.")],
       },
-    ],
-    conntrack: { entries: 5, limit: 100, insertFailed: queries, drop: 0, earlyDrop: 0, clashResolve: 0, invalid: 0 },
-    clients: {
-      counting: "watched",
-      every: 1,
-      counted: 0,
-      uncounted: 0,
-      seconds: 60,
-      clientsKept: 2,
-      clientsLimit: 1024,
-      namesKept: 2,
-      namesLimit: 1024,
-      latencyBounds: [],
-      clients: [web, stranger],
-      namespaces: [asker()],
-      names: [name("a.example."), name("b.example.")],
+      ...more,
     },
-    ...more,
-  };
+    queries,
+  );
 }
 
 const two = figuresOf(snapshot({}, 1000), snapshot({ uptimeSeconds: 102 }, 3000));

@@ -27,6 +27,8 @@ export interface Fault {
   readonly retryAfter?: string;
   /** A watch: 200, then an ERROR event with this code. */
   readonly errorEvent?: number;
+  /** A watch: 200, then this. */
+  readonly garbled?: string;
   /** Only lists that go on with a token. */
   readonly onlyContinued?: true;
   /** The connection is cut after so many bytes of the body. */
@@ -361,6 +363,7 @@ export class TestApiServer {
       response.end(`${JSON.stringify({ type: "ERROR", object })}\n`);
       return;
     }
+    if (fault?.garbled !== undefined) return void response.end(fault.garbled);
     if (fault?.endAtOnce) return void response.end();
     const bookmarks = query.get("allowWatchBookmarks") === "true";
     const watch: OpenWatch = { kind, matches: matcher(namespace, query), bookmarks, response, fault };

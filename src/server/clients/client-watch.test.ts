@@ -141,6 +141,20 @@ describe("counting by client", () => {
     assert.equal(bench.watch.report(WISH)?.every, 1);
   });
 
+  it("asks threads for nothing when it is stopped in the middle of many", (t) => {
+    const bench = new Bench(t, "always");
+    const [reader = assert.fail()] = bench.readers;
+    bench.hit(0, "a.example.", 3000);
+    const nowMs = bench.clock.monotonicMs();
+    // Asked for at the begin of the first turn: the end comes before the turn that counts the rest.
+    t.mock.method(bench.clock, "monotonicMs", () => {
+      setImmediate(() => bench.watch.stop());
+      return nowMs;
+    });
+    bench.pass(t, DRAIN_MS);
+    assert.deepEqual([bench.watch.on, reader.every], [false, 0]);
+  });
+
   it("is shown as metrics with labels where it is asked for, and nowhere else", (t) => {
     const shown = (counting: Counting): (string | number)[][] => {
       const bench = new Bench(t, counting);

@@ -26,6 +26,8 @@ const CALM_DRAINS = 20;
 const EVERY_MAX = 1 << 16;
 /** Records taken in one turn of the event loop. */
 const RECORDS_PER_TURN = 2048;
+/** Before a report: all that waits, but not what busy threads add without end meanwhile. */
+const RECORDS_PER_REPORT = 16_384;
 /** Queries of the main thread that wait to be counted. */
 const WAITING_MAX = 8192;
 const HEADER_BYTES = 12;
@@ -155,7 +157,7 @@ export class ClientWatch implements AskedListener {
   /** @returns undefined while nothing is counted */
   report(wish: ReportWish): ClientCounts | undefined {
     if (this.#ledger === undefined) return undefined;
-    this.#drain(Number.POSITIVE_INFINITY);
+    this.#drain(RECORDS_PER_REPORT);
     return {
       counting: this.#options.counting,
       every: this.#every,
@@ -196,6 +198,8 @@ export class ClientWatch implements AskedListener {
     }
     const before = this.#counted;
     const drainOn = (): void => {
+      // Stopped between two turns: threads must not be asked to tell anything.
+      if (this.#ledger === undefined) return;
       if (this.#drain(RECORDS_PER_TURN)) setImmediate(drainOn);
       else this.#pace(this.#counted - before);
     };

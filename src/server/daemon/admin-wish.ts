@@ -5,7 +5,7 @@ export const LIMIT_MAX = 1000;
 export const NAMES_EACH_MAX = 100;
 /** Names of clients in one answer: a longer one would hold the main thread up. */
 export const NAMES_IN_ALL_MAX = 5000;
-const FILTER_MAX = 255;
+export const FILTER_MAX = 255;
 export const INTERVAL_MIN_MS = 200;
 export const INTERVAL_MAX_MS = 60_000;
 
