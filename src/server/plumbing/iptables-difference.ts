@@ -27,7 +27,7 @@ export function tableDifferenceOf(
 ): IptablesDifference {
   const missing = new Map(wanted.map((rule) => [ruleKey(rule), rule]));
   const wantedKeys = new Set(missing.keys());
-  const managedKeys = new Set(managed.flatMap((rule) => [ruleKey(rule), ruleKey(rule, "")]));
+  const managedKeys = new Set([...managed.map((rule) => ruleKey(rule)), ...keysWithoutComment(managed, saved)]);
   const surplus: string[] = [];
   for (const { specification, rule } of saved.rules) {
     if (rule === undefined) continue;
@@ -37,6 +37,21 @@ export function tableDifferenceOf(
     if (isOurs || wantedKeys.has(key)) surplus.push(specification);
   }
   return { missing: [...missing.values()], surplus };
+}
+
+/**
+ * Of rules of a node-cache before 1.22.19.
+ *
+ * A rule that accepts may as well be an administrator's own: only where all of an address are there it is node-cache's. One
+ * that skips conntrack would hide queries when nobody listens, whoever made it.
+ */
+function keysWithoutComment(managed: readonly IptablesRule[], saved: SavedTable): string[] {
+  const there = new Set(saved.rules.flatMap(({ rule }) => (rule === undefined ? [] : [ruleKey(rule)])));
+  const lacking = managed.filter((rule) => rule.target === "ACCEPT" && !there.has(ruleKey(rule, "")));
+  const incomplete = new Set(lacking.map((rule) => rule.address));
+  return managed
+    .filter((rule) => rule.target === "NOTRACK" || !incomplete.has(rule.address))
+    .map((rule) => ruleKey(rule, ""));
 }
 
 /** Input of `iptables-restore --noflush`: the table is changed in one go. Rules go in before others come out. */
