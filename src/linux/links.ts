@@ -4,7 +4,7 @@
  * Every function throws `NetlinkError` when the kernel refuses.
  */
 import { addressBytes, formatAddressBytes } from "../base/address.ts";
-import { ENODEV } from "./errno.ts";
+import { EINTR, ENODEV } from "./errno.ts";
 import {
   NLM_F_ACK,
   NLM_F_CREATE,
@@ -42,6 +42,9 @@ const IFA_LOCAL = 2;
 const IFA_F_NODAD = 0x02;
 const AF_INET = 2;
 const AF_INET6 = 10;
+
+/** Of a list that changes while it is read, as on a node where many pods start. */
+const LISTING_TRIES = 10;
 
 /** Longest name of a link, bytes (IFNAMSIZ without its zero). */
 export const LINK_NAME_MAX_BYTES = 15;
@@ -129,9 +132,15 @@ export class Links {
   }
 
   #request(type: number, flags: number, ...payload: Uint8Array[]): ReturnType<NetlinkSocket["exchange"]> {
-    const sequence = this.#socket.nextSequence();
     const asks = flags === NLM_F_DUMP ? flags : flags | NLM_F_ACK;
-    return this.#socket.exchange(netlinkMessage(type, NLM_F_REQUEST | asks, sequence, ...payload), sequence);
+    for (let left = LISTING_TRIES; ; left--) {
+      const sequence = this.#socket.nextSequence();
+      try {
+        return this.#socket.exchange(netlinkMessage(type, NLM_F_REQUEST | asks, sequence, ...payload), sequence);
+      } catch (error) {
+        if (!(error instanceof NetlinkError) || error.errno !== EINTR || left <= 1) throw error;
+      }
+    }
   }
 }
 
