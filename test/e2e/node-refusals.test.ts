@@ -65,7 +65,7 @@ async function withCluster(action: (cluster: ClusterNamespaces) => Promise<void>
 describe("a node that refuses", { skip: SKIP }, () => {
   it("without nft, its library and iptables: the interface is made, and one line says what is missing", async () =>
     await withCluster(async (cluster) => {
-      const holder = hold(cluster, `mount --bind /dev/null ${libnftables()} && PATH=/nowhere exec "$@"`);
+      const holder = hold(cluster, `${hide("nft", "iptables-nft", "iptables-legacy")} mount --bind /dev/null ${libnftables()} && exec "$@"`);
       const told = await setUp(holder);
       assert.equal(told.choice.backend, "none");
       assert.deepEqual(failures(told), [
@@ -96,8 +96,7 @@ describe("a node that refuses", { skip: SKIP }, () => {
 
   it("without nft and its library but with iptables: node-cache's rules", async () =>
     await withCluster(async (cluster) => {
-      const mask = `mount --bind /dev/null ${libnftables()} && mount --bind /dev/null "$(command -v nft)"`;
-      const holder = hold(cluster, `${mask} && exec "$@"`);
+      const holder = hold(cluster, `${hide("nft")} mount --bind /dev/null ${libnftables()} && exec "$@"`);
       const told = await setUp(holder);
       assert.deepEqual(failures(told), []);
       assert.equal(told.choice.backend, "iptables");
@@ -187,7 +186,10 @@ describe("a node that refuses", { skip: SKIP }, () => {
 
 /** A /run of its own, so that the machine's lock stays free, and of the two variants the one that takes the lock. */
 function legacyOnly(): string {
-  const names = ["iptables", "ip6tables"].flatMap((name) => [`${name}-legacy-save`, `${name}-legacy-restore`]);
-  const links = names.map((name) => `ln -s "$(command -v ${name})" /run/bin/;`).join(" ");
-  return `mount -t tmpfs tmpfs /run && mkdir /run/bin; ${links} export PATH=/run/bin:/usr/bin;`;
+  return `mount -t tmpfs tmpfs /run; ${hide("iptables-nft")}`;
+}
+
+/** Programs as if they were not installed, and what they are links to. */
+function hide(...programs: readonly string[]): string {
+  return programs.map((name) => `mount --bind /dev/null "$(readlink -f "$(command -v ${name})")";`).join(" ");
 }
