@@ -33,6 +33,7 @@ const IFLA_IFNAME = 3;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_INFO_KIND = 1;
+const IFF_UP = 0x1;
 const IFF_NOARP = 0x80;
 /** `struct ifaddrmsg`: family u8, prefix length u8, flags u8, scope u8, index u32. */
 const ADDRESS_HEADER_BYTES = 8;
@@ -56,6 +57,8 @@ export interface Link {
   readonly kind: string;
   /** Index of the bridge or bond that it is a port of; 0: of none. */
   readonly master: number;
+  /** Somebody has set it UP. */
+  readonly isUp: boolean;
 }
 
 export interface LinkAddress {
@@ -157,11 +160,13 @@ function linkOf(payload: Uint8Array): Link {
   const found = attributes(payload, LINK_HEADER_BYTES);
   const info = found.get(IFLA_LINKINFO);
   const master = found.get(IFLA_MASTER);
+  const header = new DataView(payload.buffer, payload.byteOffset);
   return {
-    index: new DataView(payload.buffer, payload.byteOffset).getInt32(4, true),
+    index: header.getInt32(4, true),
     name: attributeText(found.get(IFLA_IFNAME)),
     kind: info === undefined ? "" : attributeText(attributes(info, 0).get(IFLA_INFO_KIND)),
     master: master === undefined ? 0 : new DataView(master.buffer, master.byteOffset).getUint32(0, true),
+    isUp: (header.getUint32(8, true) & IFF_UP) !== 0,
   };
 }
 
