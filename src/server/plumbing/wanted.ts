@@ -100,7 +100,8 @@ export function wantedOf(
   const services = servicesOf(spec);
   const rewrites = intercept === "rewrite" ? rewritesOf(services, local) : [];
   const addresses = intercept === "rewrite" ? local : [...local, ...services];
-  const allTargets = targets(fallback);
+  // In one order, each once: endpoints are told in any.
+  const allTargets = targets([...new Set(fallback)].toSorted());
   return FAMILIES.map((family) => {
     const own = addresses.filter((address) => familyOf(address) === family);
     const localOwn = local.filter((address) => familyOf(address) === family);
