@@ -105,16 +105,26 @@ describe("a node that refuses", { skip: SKIP }, () => {
       assert.deepEqual(rulesOf(cluster), []);
     }));
 
-  it("without NET_ADMIN: one line for the interface and one for the rules, and nothing is changed", async () =>
+  it("without ip6tables: IPv4 has its rules, and a line says why IPv6 has none", async () =>
+    await withCluster(async (cluster) => {
+      const mask = 'mount -t tmpfs tmpfs /mnt && cp -a /usr/sbin/. /mnt && rm /mnt/ip6tables* && mount --bind /mnt /usr/sbin';
+      const holder = hold(cluster, `${mask} && exec "$@"`, { backend: "iptables" });
+      assert.deepEqual(failures(await setUp(holder)), ["iptables: ip6tables-restore is not installed"]);
+      assert.equal(rulesOf(cluster).length, 2 * 12);
+      assert.equal(await holder.end(), 0);
+      assert.deepEqual(rulesOf(cluster), []);
+    }));
+
+  it("without NET_ADMIN: one line for the interface, one for the rules (iptables: of each family), and nothing is changed", async () =>
     await withCluster(async (cluster) => {
       for (const backend of ["auto", "iptables"] as const) {
         const drop = 'exec setpriv --bounding-set=-net_admin --inh-caps=-net_admin "$@"';
         const holder = hold(cluster, drop, { backend });
         const told = await setUp(holder);
         const lines = failures(told);
-        assert.equal(lines.length, 2, lines.join("\n"));
+        assert.equal(lines.length, backend === "iptables" ? 3 : 2, lines.join("\n"));
         assert.match(lines[0] ?? "", /^interface_add: interface nodelocaldns: not permitted: .*NET_ADMIN/);
-        assert.match(lines[1] ?? "", /^iptables: .*not permitted: .*NET_ADMIN/);
+        for (const line of lines.slice(1)) assert.match(line, /^iptables: .*not permitted: .*NET_ADMIN/);
         assert.doesNotMatch(cluster.run("node", "ip", "link"), /nodelocaldns/);
         assert.deepEqual(rulesOf(cluster), []);
         assert.equal(await holder.end(), 0);
