@@ -6,7 +6,14 @@
 import { EAGAIN, EINTR, errnoName } from "./errno.ts";
 import { closeFd } from "./fd.ts";
 import { requireLibc } from "./libc.ts";
-import { NLMSG_DONE, NLMSG_ERROR, NLM_F_DUMP_INTR, attributeText, attributes, netlinkMessages } from "./netlink-message.ts";
+import {
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLM_F_DUMP_INTR,
+  attributeText,
+  attributes,
+  netlinkMessages,
+} from "./netlink-message.ts";
 import type { NetlinkMessage } from "./netlink-message.ts";
 
 const AF_NETLINK = 16;
@@ -103,7 +110,8 @@ export function readAnswers(receive: () => readonly NetlinkMessage[], first: num
       if (message.sequence < first || message.sequence > last) continue;
       const ends = message.type === NLMSG_ERROR || message.type === NLMSG_DONE;
       if (message.type === NLMSG_ERROR) failure ??= failureOf(message);
-      else if ((message.flags & NLM_F_DUMP_INTR) !== 0) failure ??= new NetlinkError(EINTR, "changed while it was listed");
+      else if ((message.flags & NLM_F_DUMP_INTR) !== 0)
+        failure ??= new NetlinkError(EINTR, "changed while it was listed");
       else if (message.type === NLMSG_DONE) failure ??= dumpFailureOf(message);
       else answers.push(message);
       // Of a batch that is refused as a whole, only the first message is answered.

@@ -65,7 +65,10 @@ async function withCluster(action: (cluster: ClusterNamespaces) => Promise<void>
 describe("a node that refuses", { skip: SKIP }, () => {
   it("without nft, its library and iptables: the interface is made, and one line says what is missing", async () =>
     await withCluster(async (cluster) => {
-      const holder = hold(cluster, `${hide("nft", "iptables-nft", "iptables-legacy")} mount --bind /dev/null ${libnftables()} && exec "$@"`);
+      const holder = hold(
+        cluster,
+        `${hide("nft", "iptables-nft", "iptables-legacy")} mount --bind /dev/null ${libnftables()} && exec "$@"`,
+      );
       const told = await setUp(holder);
       assert.equal(told.choice.backend, "none");
       assert.deepEqual(failures(told), [
@@ -107,7 +110,8 @@ describe("a node that refuses", { skip: SKIP }, () => {
 
   it("without ip6tables: IPv4 has its rules, and a line says why IPv6 has none", async () =>
     await withCluster(async (cluster) => {
-      const mask = 'mount -t tmpfs tmpfs /mnt && cp -a /usr/sbin/. /mnt && rm /mnt/ip6tables* && mount --bind /mnt /usr/sbin';
+      const mask =
+        "mount -t tmpfs tmpfs /mnt && cp -a /usr/sbin/. /mnt && rm /mnt/ip6tables* && mount --bind /mnt /usr/sbin";
       const holder = hold(cluster, `${mask} && exec "$@"`, { backend: "iptables" });
       assert.deepEqual(failures(await setUp(holder)), ["iptables: ip6tables-restore is not installed"]);
       assert.equal(rulesOf(cluster).length, 2 * 12);

@@ -1,7 +1,14 @@
 /** Wanted iptables rules as steps: read, compared, and written table by table. */
 import { type IptablesDifference, isNothing, restoreText, tableDifferenceOf, undoText } from "./iptables-difference.ts";
 import { IPTABLES_TABLES, type IptablesRule, type IptablesTable, describeRule, isIpv6Rule } from "./iptables-rules.ts";
-import { type IptablesTool, type IptablesTools, readTable, restore, restoreCommand, toolName } from "./iptables-tools.ts";
+import {
+  type IptablesTool,
+  type IptablesTools,
+  readTable,
+  restore,
+  restoreCommand,
+  toolName,
+} from "./iptables-tools.ts";
 import { type PlannedChange, type Step, type StepGroup, refusedStep } from "./step.ts";
 
 export interface IptablesWish {
