@@ -43,6 +43,10 @@ export class IptablesRules implements RuleBackend {
   }
 
   /** There is no lease: rules hold until they are taken away. */
+  isLeased(): boolean {
+    return false;
+  }
+
   refreshLease(): void {}
 
   close(): void {}

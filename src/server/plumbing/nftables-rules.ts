@@ -60,8 +60,7 @@ export class NftablesRules implements RuleBackend {
   }
 
   async planClosing(wanted: readonly FamilyWanted[]): Promise<readonly StepGroup[]> {
-    const { nft, table } = this.#options;
-    const listings = FAMILIES.map((family) => attempt(() => nft.listTable(family, table)));
+    const listings = this.#listings();
     const isLeft = listings.some((listing) => listing !== undefined);
     const closing = isLeft && !listings.some(hasLease) ? [this.#tableStep(wanted, "closed")] : [];
     return [...closing, ...(await this.#leftovers(wanted))];
@@ -77,6 +76,15 @@ export class NftablesRules implements RuleBackend {
     const managed = this.#rulesOf(wanted, (each) => managedAddresses([each]));
     const leftovers = await iptablesSteps(this.#options.iptables, { wanted: [], managed, everyAddress });
     return [this.#tableStep([], "closed"), ...leftovers];
+  }
+
+  isLeased(): boolean {
+    try {
+      return this.#listings().some(hasLease);
+    } catch (error) {
+      if (error instanceof PlumbingFailure) return false;
+      throw error;
+    }
   }
 
   refreshLease(wanted: readonly FamilyWanted[]): void {
@@ -96,6 +104,11 @@ export class NftablesRules implements RuleBackend {
   close(): void {
     this.#lease?.close();
     this.#options.nft.close();
+  }
+
+  #listings(): unknown[] {
+    const { nft, table } = this.#options;
+    return FAMILIES.map((family) => attempt(() => nft.listTable(family, table)));
   }
 
   #rulesOf(wanted: readonly FamilyWanted[], addressesOf: (each: FamilyWanted) => readonly string[]): IptablesRule[] {

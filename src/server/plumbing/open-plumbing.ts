@@ -118,6 +118,11 @@ export class NodePlumbing implements Plumbing {
     );
   }
 
+  /** Whether an instance is alive and keeps its lease. Rules by iptables do not tell. */
+  isInUse(): boolean {
+    return this.#rules.isLeased();
+  }
+
   /** Applies `planRemoval`. */
   async cleanUp(): Promise<readonly Change[]> {
     return await this.#inTurn(() => this.#removeAll(true));
