@@ -18,6 +18,7 @@ interface NodeFlags {
   readonly fallback: readonly string[];
   readonly json?: boolean;
   readonly dryRun?: boolean;
+  readonly force?: boolean;
 }
 
 /** What nodelocaldns.yaml asks for in a cluster that kubeadm made. */
@@ -37,6 +38,7 @@ export function nodeCommand(exit: (code: number) => void): Command {
     withSpec(new Command("cleanup"))
       .description("Remove what the node agent, or a node-cache that is gone, left behind")
       .option("--dry-run", "print what would be done, and do nothing")
+      .option("--force", "also while an instance is alive on this node")
       .action(async (flags: NodeFlags) => exit(await withPlumbing(flags, (plumbing) => cleanup(plumbing, flags)))),
   );
   return node;
@@ -111,7 +113,9 @@ async function status(plumbing: NodePlumbing, flags: NodeFlags): Promise<number>
       ...missing.map((what) => `missing:   ${what}`),
       ...surplus.map((what) => `too many:  ${what}`),
       ...unknown.map((what) => `unknown:   ${what}`),
-      isEqual ? "The node is as wanted." : `The node is not as wanted: ${changes.length + unknown.length} differences.`,
+      isEqual
+        ? "The node is as wanted."
+        : `The node is not as wanted. Differences: ${changes.length + unknown.length}.`,
     ];
     process.stdout.write(`${lines.join("\n")}\n`);
   }
@@ -123,6 +127,12 @@ async function cleanup(plumbing: NodePlumbing, flags: NodeFlags): Promise<number
     const plan = await plumbing.planRemoval();
     process.stdout.write(planText(plan) === "" ? "There is nothing to remove.\n" : planText(plan));
     return exitCode(plan, true);
+  }
+  if (flags.force !== true && plumbing.isInUse()) {
+    process.stderr.write(
+      "nodens: an instance is alive on this node, and would put all of it back at its next check. Stop it first, or say --force\n",
+    );
+    return 1;
   }
   const changes = await plumbing.cleanUp();
   const failures = changes.filter((change) => change.kind === "failed");

@@ -4,7 +4,7 @@
  * Every function throws `NetlinkError` when the kernel refuses.
  */
 import { addressBytes, formatAddressBytes } from "../base/address.ts";
-import { ENODEV } from "./errno.ts";
+import { EINTR, ENODEV } from "./errno.ts";
 import {
   NLM_F_ACK,
   NLM_F_CREATE,
@@ -33,6 +33,7 @@ const IFLA_IFNAME = 3;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_INFO_KIND = 1;
+const IFF_UP = 0x1;
 const IFF_NOARP = 0x80;
 /** `struct ifaddrmsg`: family u8, prefix length u8, flags u8, scope u8, index u32. */
 const ADDRESS_HEADER_BYTES = 8;
@@ -42,6 +43,9 @@ const IFA_LOCAL = 2;
 const IFA_F_NODAD = 0x02;
 const AF_INET = 2;
 const AF_INET6 = 10;
+
+/** Of a list that changes while it is read, as on a node where many pods start. */
+const LISTING_TRIES = 10;
 
 /** Longest name of a link, bytes (IFNAMSIZ without its zero). */
 export const LINK_NAME_MAX_BYTES = 15;
@@ -53,6 +57,8 @@ export interface Link {
   readonly kind: string;
   /** Index of the bridge or bond that it is a port of; 0: of none. */
   readonly master: number;
+  /** Somebody has set it UP. */
+  readonly isUp: boolean;
 }
 
 export interface LinkAddress {
@@ -129,9 +135,15 @@ export class Links {
   }
 
   #request(type: number, flags: number, ...payload: Uint8Array[]): ReturnType<NetlinkSocket["exchange"]> {
-    const sequence = this.#socket.nextSequence();
     const asks = flags === NLM_F_DUMP ? flags : flags | NLM_F_ACK;
-    return this.#socket.exchange(netlinkMessage(type, NLM_F_REQUEST | asks, sequence, ...payload), sequence);
+    for (let left = LISTING_TRIES; ; left--) {
+      const sequence = this.#socket.nextSequence();
+      try {
+        return this.#socket.exchange(netlinkMessage(type, NLM_F_REQUEST | asks, sequence, ...payload), sequence);
+      } catch (error) {
+        if (!(error instanceof NetlinkError) || error.errno !== EINTR || left <= 1) throw error;
+      }
+    }
   }
 }
 
@@ -148,11 +160,13 @@ function linkOf(payload: Uint8Array): Link {
   const found = attributes(payload, LINK_HEADER_BYTES);
   const info = found.get(IFLA_LINKINFO);
   const master = found.get(IFLA_MASTER);
+  const header = new DataView(payload.buffer, payload.byteOffset);
   return {
-    index: new DataView(payload.buffer, payload.byteOffset).getInt32(4, true),
+    index: header.getInt32(4, true),
     name: attributeText(found.get(IFLA_IFNAME)),
     kind: info === undefined ? "" : attributeText(attributes(info, 0).get(IFLA_INFO_KIND)),
     master: master === undefined ? 0 : new DataView(master.buffer, master.byteOffset).getUint32(0, true),
+    isUp: (header.getUint32(8, true) & IFF_UP) !== 0,
   };
 }
 

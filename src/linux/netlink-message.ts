@@ -7,6 +7,8 @@
 export const NLM_F_REQUEST = 0x1;
 export const NLM_F_ACK = 0x4;
 export const NLM_F_DUMP = 0x300;
+/** What is listed changed meanwhile: something may be missing, or be there twice. */
+export const NLM_F_DUMP_INTR = 0x10;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 export const NLMSG_ERROR = 2;

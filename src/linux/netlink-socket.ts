@@ -6,7 +6,14 @@
 import { EAGAIN, EINTR, errnoName } from "./errno.ts";
 import { closeFd } from "./fd.ts";
 import { requireLibc } from "./libc.ts";
-import { NLMSG_DONE, NLMSG_ERROR, attributeText, attributes, netlinkMessages } from "./netlink-message.ts";
+import {
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLM_F_DUMP_INTR,
+  attributeText,
+  attributes,
+  netlinkMessages,
+} from "./netlink-message.ts";
 import type { NetlinkMessage } from "./netlink-message.ts";
 
 const AF_NETLINK = 16;
@@ -64,25 +71,11 @@ export class NetlinkSocket {
    *
    * @param first number of the first of them; answers to earlier messages are passed over
    * @returns what came before that
-   * @throws NetlinkError for the first error among the answers
+   * @throws NetlinkError for the first error among the answers; EINTR: what was listed changed meanwhile, ask again
    */
   exchange(messages: Uint8Array, first: number, last: number = first): NetlinkMessage[] {
     this.#send(messages);
-    const answers: NetlinkMessage[] = [];
-    let failure: NetlinkError | undefined;
-    for (;;) {
-      for (const message of this.#receive()) {
-        if (message.sequence < first || message.sequence > last) continue;
-        if (message.type === NLMSG_ERROR) failure ??= failureOf(message);
-        else if (message.type !== NLMSG_DONE) answers.push(message);
-        const ends = message.type === NLMSG_ERROR || message.type === NLMSG_DONE;
-        // Of a batch that is refused as a whole, only the first message is answered.
-        const isLast = message.sequence === last || (message.sequence === first && failure !== undefined);
-        if (!ends || !isLast) continue;
-        if (failure !== undefined) throw failure;
-        return answers;
-      }
-    }
+    return readAnswers(() => this.#receive(), first, last);
   }
 
   close(): void {
@@ -106,6 +99,35 @@ export class NetlinkSocket {
       if (errno !== EINTR) throw new NetlinkError(errno, errno === EAGAIN ? "the kernel does not answer" : "");
     }
   }
+}
+
+/** What `exchange` does with what it receives. */
+export function readAnswers(receive: () => readonly NetlinkMessage[], first: number, last: number): NetlinkMessage[] {
+  const answers: NetlinkMessage[] = [];
+  let failure: NetlinkError | undefined;
+  for (;;) {
+    for (const message of receive()) {
+      if (message.sequence < first || message.sequence > last) continue;
+      const ends = message.type === NLMSG_ERROR || message.type === NLMSG_DONE;
+      if (message.type === NLMSG_ERROR) failure ??= failureOf(message);
+      else if ((message.flags & NLM_F_DUMP_INTR) !== 0)
+        failure ??= new NetlinkError(EINTR, "changed while it was listed");
+      else if (message.type === NLMSG_DONE) failure ??= dumpFailureOf(message);
+      else answers.push(message);
+      // Of a batch that is refused as a whole, only the first message is answered.
+      const isLast = message.sequence === last || (message.sequence === first && failure !== undefined);
+      if (!ends || !isLast) continue;
+      if (failure !== undefined) throw failure;
+      return answers;
+    }
+  }
+}
+
+/** A dump that could not be finished ends with its error. */
+function dumpFailureOf({ payload }: NetlinkMessage): NetlinkError | undefined {
+  if (payload.length < 4) return undefined;
+  const errno = -new DataView(payload.buffer, payload.byteOffset).getInt32(0, true);
+  return errno > 0 ? new NetlinkError(errno) : undefined;
 }
 
 function failureOf(message: NetlinkMessage): NetlinkError | undefined {

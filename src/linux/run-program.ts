@@ -11,11 +11,16 @@ export interface ProgramResult {
   readonly stderr: string;
 }
 
-/** @returns the path of a program, found in PATH as a shell does; undefined when there is none */
+/** Where distributions put what only root uses; a root by `su` has not always got them in PATH. */
+const SYSTEM_FOLDERS: readonly string[] = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+/** What a program may print: a table of a large cluster. */
+const OUTPUT_MAX_BYTES: number = 256 * 1024 * 1024;
+
+/** @returns the path of a program, found in PATH as a shell does, then in the system's folders; undefined when there is none */
 export function findProgram(name: string): string | undefined {
-  const folders = (process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin").split(delimiter);
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...SYSTEM_FOLDERS];
   return folders
-    .filter((folder) => folder !== "")
+    .filter((folder) => folder.startsWith("/"))
     .map((folder) => join(folder, name))
     .find((path) => {
       try {
@@ -62,6 +67,7 @@ export function runProgramSync(
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     input,
     encoding: "utf8",
+    maxBuffer: OUTPUT_MAX_BYTES,
     timeout: timeoutMs,
     killSignal: "SIGKILL",
   });

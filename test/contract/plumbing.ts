@@ -140,6 +140,19 @@ export function plumbingContract({ backend, takeOneAway, doubleOne }: PlumbingCa
       sh("ip", "link", "delete", "nodelocaldns");
     });
 
+    it("leaves a bridge that somebody uses, and addresses that it would not have put there", async () => {
+      sh("ip", "link", "add", "nodelocaldns", "type", "bridge");
+      sh("ip", "link", "set", "nodelocaldns", "up");
+      sh("ip", "address", "add", "169.254.20.10/16", "dev", "nodelocaldns");
+      const plumbing = await setUp();
+      await plumbing.removeRules();
+      const changes = await plumbing.removeInterface();
+      assert.deepEqual(reasons(changes), []);
+      assert.deepEqual(kinds(changes), ["removed"]);
+      sh("ip", "link", "set", "nodelocaldns", "down");
+      assert.deepEqual(addressesOn("nodelocaldns"), ["169.254.20.10/16"]);
+    });
+
     it("applied twice does what once does", async () => {
       const plumbing = await setUp();
       const once = stateOfNode();

@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { leaveNodeCacheRules, iptablesRules } from "../support/node-cache-rules.ts";
 import { missing } from "../support/machine.ts";
 import { enterNewNetworkNamespace, sh } from "../support/network-namespace.ts";
+import { runProgram } from "../../src/linux/run-program.ts";
+import { LEASE_REFRESH_MS } from "../../src/server/plumbing/plumbing.ts";
 import { openPlumbing } from "../../src/server/plumbing/open-plumbing.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/nodens.js", import.meta.url));
@@ -22,11 +24,17 @@ function nodens(words: readonly string[], wrap: readonly string[] = []): Said {
   return { code: status, stdout, stderr };
 }
 
+/** The same, while this process goes on. */
+async function nodensAsync(words: readonly string[]): Promise<Said> {
+  const { code, stdout, stderr } = await runProgram(process.execPath, [BIN, "node", ...words], "", 60_000);
+  return { code, stdout, stderr };
+}
+
 const WITHOUT_NET_ADMIN = ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"];
 
 describe("nodens node", { skip: missing("linux", "root", "namespaces", "ip", "nft", "iptables", "setpriv") }, () => {
   before(enterNewNetworkNamespace);
-  const clean = (): void => void nodens(["cleanup"]);
+  const clean = (): void => void nodens(["cleanup", "--force"]);
   beforeEach(clean);
   after(clean);
 
@@ -78,6 +86,34 @@ describe("nodens node", { skip: missing("linux", "root", "namespaces", "ip", "nf
     assert.equal(done.stdout.split("\n").filter((line) => line.startsWith("removed: ")).length, 25);
     assert.deepEqual(iptablesRules(), []);
     assert.deepEqual(nodens(["cleanup"]), { code: 0, stdout: "There is nothing to remove.\n", stderr: "" });
+  });
+
+  it("cleanup: refused while an instance is alive, but with --force", async () => {
+    const plumbing = await openPlumbing({
+      interfaceName: "nodelocaldns",
+      setUpInterface: true,
+      setUpRules: true,
+      localAddresses: ["169.254.20.10"],
+      serviceAddresses: [],
+      intercept: "auto",
+      backend: "nftables",
+      port: 53,
+      healthPort: 8080,
+      fallback: [],
+    });
+    await plumbing.ensureInterface();
+    await plumbing.ensureRules();
+    const lease = setInterval(() => plumbing.refreshLease(), LEASE_REFRESH_MS);
+    plumbing.refreshLease();
+    const refused = await nodensAsync(["cleanup"]);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /^nodens: an instance is alive on this node.* --force\n$/);
+    assert.match(sh("ip", "link"), /nodelocaldns/);
+    const forced = await nodensAsync(["cleanup", "--force"]);
+    clearInterval(lease);
+    plumbing.close();
+    assert.equal(forced.code, 0, forced.stderr);
+    assert.doesNotMatch(sh("nft", "list", "tables"), /nodens/);
   });
 
   it("cleanup --dry-run: the script, run by a shell, leaves nothing to do", () => {

@@ -65,7 +65,10 @@ async function withCluster(action: (cluster: ClusterNamespaces) => Promise<void>
 describe("a node that refuses", { skip: SKIP }, () => {
   it("without nft, its library and iptables: the interface is made, and one line says what is missing", async () =>
     await withCluster(async (cluster) => {
-      const holder = hold(cluster, `mount --bind /dev/null ${libnftables()} && PATH=/nowhere exec "$@"`);
+      const holder = hold(
+        cluster,
+        `${hide("nft", "iptables-nft", "iptables-legacy")} mount --bind /dev/null ${libnftables()} && exec "$@"`,
+      );
       const told = await setUp(holder);
       assert.equal(told.choice.backend, "none");
       assert.deepEqual(failures(told), [
@@ -96,8 +99,7 @@ describe("a node that refuses", { skip: SKIP }, () => {
 
   it("without nft and its library but with iptables: node-cache's rules", async () =>
     await withCluster(async (cluster) => {
-      const mask = `mount --bind /dev/null ${libnftables()} && mount --bind /dev/null "$(command -v nft)"`;
-      const holder = hold(cluster, `${mask} && exec "$@"`);
+      const holder = hold(cluster, `${hide("nft")} mount --bind /dev/null ${libnftables()} && exec "$@"`);
       const told = await setUp(holder);
       assert.deepEqual(failures(told), []);
       assert.equal(told.choice.backend, "iptables");
@@ -106,16 +108,27 @@ describe("a node that refuses", { skip: SKIP }, () => {
       assert.deepEqual(rulesOf(cluster), []);
     }));
 
-  it("without NET_ADMIN: one line for the interface and one for the rules, and nothing is changed", async () =>
+  it("without ip6tables: IPv4 has its rules, and a line says why IPv6 has none", async () =>
+    await withCluster(async (cluster) => {
+      const mask =
+        "mount -t tmpfs tmpfs /mnt && cp -a /usr/sbin/. /mnt && rm /mnt/ip6tables* && mount --bind /mnt /usr/sbin";
+      const holder = hold(cluster, `${mask} && exec "$@"`, { backend: "iptables" });
+      assert.deepEqual(failures(await setUp(holder)), ["iptables: ip6tables-restore is not installed"]);
+      assert.equal(rulesOf(cluster).length, 2 * 12);
+      assert.equal(await holder.end(), 0);
+      assert.deepEqual(rulesOf(cluster), []);
+    }));
+
+  it("without NET_ADMIN: one line for the interface, one for the rules (iptables: of each family), and nothing is changed", async () =>
     await withCluster(async (cluster) => {
       for (const backend of ["auto", "iptables"] as const) {
         const drop = 'exec setpriv --bounding-set=-net_admin --inh-caps=-net_admin "$@"';
         const holder = hold(cluster, drop, { backend });
         const told = await setUp(holder);
         const lines = failures(told);
-        assert.equal(lines.length, 2, lines.join("\n"));
+        assert.equal(lines.length, backend === "iptables" ? 3 : 2, lines.join("\n"));
         assert.match(lines[0] ?? "", /^interface_add: interface nodelocaldns: not permitted: .*NET_ADMIN/);
-        assert.match(lines[1] ?? "", /^iptables: .*not permitted: .*NET_ADMIN/);
+        for (const line of lines.slice(1)) assert.match(line, /^iptables: .*not permitted: .*NET_ADMIN/);
         assert.doesNotMatch(cluster.run("node", "ip", "link"), /nodelocaldns/);
         assert.deepEqual(rulesOf(cluster), []);
         assert.equal(await holder.end(), 0);
@@ -187,7 +200,10 @@ describe("a node that refuses", { skip: SKIP }, () => {
 
 /** A /run of its own, so that the machine's lock stays free, and of the two variants the one that takes the lock. */
 function legacyOnly(): string {
-  const names = ["iptables", "ip6tables"].flatMap((name) => [`${name}-legacy-save`, `${name}-legacy-restore`]);
-  const links = names.map((name) => `ln -s "$(command -v ${name})" /run/bin/;`).join(" ");
-  return `mount -t tmpfs tmpfs /run && mkdir /run/bin; ${links} export PATH=/run/bin:/usr/bin;`;
+  return `mount -t tmpfs tmpfs /run; ${hide("iptables-nft")}`;
+}
+
+/** Programs as if they were not installed, and what they are links to. */
+function hide(...programs: readonly string[]): string {
+  return programs.map((name) => `mount --bind /dev/null "$(readlink -f "$(command -v ${name})")";`).join(" ");
 }

@@ -10,7 +10,7 @@ import { NftablesRules } from "./nftables-rules.ts";
 import { NoRules } from "./no-rules.ts";
 import type { Intercept, PlumbingSpec } from "./plumbing.ts";
 import type { RuleBackend } from "./rule-backend.ts";
-import { canonical, wantedOf } from "./wanted.ts";
+import { canonical, servicesOf, wantedOf } from "./wanted.ts";
 
 export interface Chosen {
   readonly intercept: Exclude<Intercept, "auto">;
@@ -23,8 +23,7 @@ export interface Chosen {
 type Nft = { readonly rules: RuleBackend; readonly why: string } | { readonly refusal: string };
 
 export async function chooseRules(spec: PlumbingSpec): Promise<Chosen> {
-  const local = spec.localAddresses.map(canonical);
-  const services = spec.serviceAddresses.map(canonical).filter((address) => !local.includes(address));
+  const services = servicesOf(spec);
   const wantsNone = spec.intercept === "auto" && !spec.setUpInterface && !spec.setUpRules;
   if (spec.intercept === "none" || wantsNone) {
     const why = wantsNone ? "neither interface nor rules are to be set up" : "asked for";

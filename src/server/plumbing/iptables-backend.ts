@@ -5,7 +5,7 @@ import type { IptablesTools } from "./iptables-tools.ts";
 import type { NftPorts } from "./nft-table.ts";
 import { PlumbingFailure } from "./plumbing-error.ts";
 import { type RuleBackend, managedAddresses } from "./rule-backend.ts";
-import type { StepGroup } from "./step.ts";
+import { type StepGroup, refusedStep } from "./step.ts";
 import type { FamilyWanted } from "./wanted.ts";
 
 export class IptablesRules implements RuleBackend {
@@ -19,13 +19,14 @@ export class IptablesRules implements RuleBackend {
   }
 
   async plan(wanted: readonly FamilyWanted[]): Promise<readonly StepGroup[]> {
-    for (const { family } of wanted) {
-      if (this.#tools.chosen.some((tool) => tool.family === family)) continue;
-      const name = family === "ip" ? "iptables-restore" : "ip6tables-restore";
-      throw new PlumbingFailure("iptables", `${name} is not installed`);
-    }
     const rules = this.#rulesOf(wanted);
-    return await iptablesSteps(this.#tools, { wanted: rules, managed: rules });
+    const lacking = wanted.filter(({ family }) => !this.#tools.chosen.some((tool) => tool.family === family));
+    const refused = lacking.map(({ family }): StepGroup => {
+      const name = family === "ip" ? "iptables" : "ip6tables";
+      const failure = new PlumbingFailure("iptables", `${name}-restore is not installed`);
+      return [refusedStep({ kind: "added", what: `rules by ${name}` }, failure)];
+    });
+    return [...(await iptablesSteps(this.#tools, { wanted: rules, managed: rules })), ...refused];
   }
 
   /** Rules that a dead instance left are adopted as they are, as node-cache does. */
@@ -42,6 +43,10 @@ export class IptablesRules implements RuleBackend {
   }
 
   /** There is no lease: rules hold until they are taken away. */
+  isLeased(): boolean {
+    return false;
+  }
+
   refreshLease(): void {}
 
   close(): void {}

@@ -116,6 +116,31 @@ describe("tableDifferenceOf", () => {
     );
   });
 
+  it("leaves rules that accept and have no comment, but for all of an address: those are of an old node-cache", () => {
+    const accepting = RULES.filter((rule) => rule.table === "filter");
+    const lines = accepting.map((rule) => saved({ ...rule, comment: "" }));
+    const filter = (specifications: readonly string[]): SavedTable =>
+      parseSave(["*filter", ...specifications.map((each) => `-A ${each}`)].join("\n"), "filter");
+    assert.deepEqual(tableDifferenceOf([], accepting, filter(lines.slice(0, 2))).surplus, []);
+    assert.deepEqual(tableDifferenceOf([], accepting, filter(lines)).surplus, lines);
+    const adopted = tableDifferenceOf(accepting, accepting, filter(lines));
+    assert.deepEqual([adopted.missing, adopted.surplus], [accepting, lines]);
+  });
+
+  it("wants a rule once that is wanted twice", () => {
+    const twice = nodeCacheRules("169.254.20.10", 53, 53).filter((rule) => rule.table === "raw");
+    const { missing } = tableDifferenceOf(twice, twice, table([]));
+    assert.deepEqual(missing.map(describeRule), RAW.slice(0, 6).map(describeRule));
+    assert.deepEqual(tableDifferenceOf(twice, twice, table(missing.map(saved))), { missing: [], surplus: [] });
+  });
+
+  it("is taken back at the head of a chain, before what others end it with", () => {
+    const [one = "", two = ""] = RAW.map(saved);
+    const difference = tableDifferenceOf([], RAW, table([one, two, "PREROUTING -j DROP"]));
+    const back = restored(["PREROUTING -j DROP"], undoText("raw", difference));
+    assert.deepEqual(back, restored([one, two, "PREROUTING -j DROP"], ""));
+  });
+
   it("can be taken back", () => {
     fc.assert(
       fc.property(anyTable, fc.subarray(RAW), (specifications, wanted) => {

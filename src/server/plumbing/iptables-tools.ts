@@ -72,6 +72,11 @@ async function everything(all: readonly IptablesTool[], variant: IptablesVariant
   return (await Promise.all(texts)).map(({ stdout }) => stdout).join("\n");
 }
 
+/** `ip6tables-legacy`. */
+export function toolName({ restore: path }: IptablesTool): string {
+  return path.slice(path.lastIndexOf("/") + 1, path.lastIndexOf("-"));
+}
+
 /**
  * @param asked whether the table is to be made where the kernel has none yet; otherwise that is an empty one
  * @throws PlumbingFailure

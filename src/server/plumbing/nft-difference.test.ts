@@ -54,6 +54,17 @@ function isRule(part: Part, chain: string): boolean {
 }
 
 describe("tableDifference", () => {
+  it("knows addresses in nft's own spelling", () => {
+    const wanted = nftTable(
+      "nodens",
+      { family: "ip6", addresses: ["::1:10"], rewrites: [], withoutService: [], fallback: [] },
+      { port: 53, healthPort: 8080 },
+      "open",
+    );
+    const there = listed({ ...wanted, sets: [{ name: "addresses", elements: ["::0.1.0.16"] }] });
+    assert.deepEqual(tableDifference(wanted, { nftables: there }), []);
+  });
+
   it("is nothing when all is there, in whatever order sets list their elements", () => {
     assert.deepEqual(
       differences((parts) => parts),

@@ -1,4 +1,5 @@
 /** A table that the kernel has, as nft's JSON tells it, against one that is wanted (pure). */
+import { isIpAddress } from "../../base/address.ts";
 import type { PlannedChange } from "./step.ts";
 import {
   ELSEWHERE_SET,
@@ -8,6 +9,7 @@ import {
   LEASE_SET,
   type NftTable,
 } from "./nft-table.ts";
+import { canonical } from "./wanted.ts";
 
 /** libnftables-json(5), the parts that are read. */
 interface Listed {
@@ -120,8 +122,10 @@ function setDifference(wanted: NftTable, parts: readonly Listed[]): PlannedChang
   return changes;
 }
 
+/** nft writes some IPv6 addresses as no other: `::0.1.0.16`. */
 function elementText(element: unknown): string {
-  return typeof element === "string" ? element : JSON.stringify(element);
+  if (typeof element !== "string") return JSON.stringify(element);
+  return isIpAddress(element) ? canonical(element) : element;
 }
 
 function listedParts(listing: unknown): readonly Listed[] {

@@ -121,6 +121,19 @@ describe("nftables", { skip: missing("linux", "root", "namespaces", "ip", "nft",
       assert.match(table(), /169\.254\.20\.10 timeout 1s/);
     });
 
+    it("that change with the endpoints are not called restored, and another order changes nothing", async () => {
+      const plumbing = await open();
+      await plumbing.ensureInterface();
+      await plumbing.ensureRules();
+      plumbing.setFallback(["10.244.1.9", "10.244.1.2", "10.244.1.9"]);
+      const kinds = new Set((await plumbing.ensureRules()).map((change) => change.kind));
+      assert.deepEqual([...kinds].toSorted(), ["added", "removed"]);
+      plumbing.setFallback(["10.244.1.2", "10.244.1.9"]);
+      assert.deepEqual(await plumbing.ensureRules(), []);
+      sh("nft", "flush", "chain", "ip", "nodens", "output");
+      assert.ok((await plumbing.ensureRules()).every((change) => change.kind === "restored"));
+    });
+
     it("translate replies until the interface goes, though nothing new is caught", async () => {
       const plumbing = await open();
       assert.deepEqual(plumbing.extraAddresses, ["169.254.20.11"]);

@@ -19,7 +19,7 @@ import {
 import { PlumbingFailure } from "./plumbing-error.ts";
 import { LEASE_MS } from "./plumbing.ts";
 import { type RuleBackend, managedAddresses } from "./rule-backend.ts";
-import { type PlannedChange, type Step, type StepGroup, refusedStep } from "./step.ts";
+import type { PlannedChange, Step, StepGroup } from "./step.ts";
 import { FAMILIES, type FamilyWanted } from "./wanted.ts";
 
 export interface NftablesRulesOptions {
@@ -49,18 +49,18 @@ export class NftablesRules implements RuleBackend {
   }
 
   async plan(wanted: readonly FamilyWanted[]): Promise<readonly StepGroup[]> {
-    const { iptables } = this.#options;
+    const { chosen } = this.#options.iptables;
     const rules = this.#rulesOf(wanted, (each) => [...each.addresses, ...each.rewrites.map(({ own }) => own)]);
     // Accepting here does not undo that another table drops; where iptables filters, it has to be told.
     const accepting = rules.filter((rule) => rule.table === "filter");
-    const before = await iptablesSteps(iptables, { wanted: accepting, managed: accepting, onlyWhereUsed: true });
+    const wish = { wanted: accepting, managed: accepting, onlyWhereUsed: true };
+    const before = await iptablesSteps({ chosen, all: chosen }, wish);
     const table = this.#tableStep(wanted, "open");
     return [[...before.flat(), ...table], ...(await this.#leftovers(wanted))];
   }
 
   async planClosing(wanted: readonly FamilyWanted[]): Promise<readonly StepGroup[]> {
-    const { nft, table } = this.#options;
-    const listings = FAMILIES.map((family) => attempt(() => nft.listTable(family, table)));
+    const listings = this.#listings();
     const isLeft = listings.some((listing) => listing !== undefined);
     const closing = isLeft && !listings.some(hasLease) ? [this.#tableStep(wanted, "closed")] : [];
     return [...closing, ...(await this.#leftovers(wanted))];
@@ -76,6 +76,15 @@ export class NftablesRules implements RuleBackend {
     const managed = this.#rulesOf(wanted, (each) => managedAddresses([each]));
     const leftovers = await iptablesSteps(this.#options.iptables, { wanted: [], managed, everyAddress });
     return [this.#tableStep([], "closed"), ...leftovers];
+  }
+
+  isLeased(): boolean {
+    try {
+      return this.#listings().some(hasLease);
+    } catch (error) {
+      if (error instanceof PlumbingFailure) return false;
+      throw error;
+    }
   }
 
   refreshLease(wanted: readonly FamilyWanted[]): void {
@@ -97,20 +106,30 @@ export class NftablesRules implements RuleBackend {
     this.#options.nft.close();
   }
 
+  #listings(): unknown[] {
+    const { nft, table } = this.#options;
+    return FAMILIES.map((family) => attempt(() => nft.listTable(family, table)));
+  }
+
   #rulesOf(wanted: readonly FamilyWanted[], addressesOf: (each: FamilyWanted) => readonly string[]): IptablesRule[] {
     const { port, healthPort } = this.#options.ports;
     return wanted.flatMap(addressesOf).flatMap((address) => nodeCacheRules(address, port, healthPort));
   }
 
-  /** What skips conntrack whether anybody listens or not is what makes a killed node-cache a hole. */
+  /**
+   * What skips conntrack whether anybody listens or not is what makes a killed node-cache a hole.
+   *
+   * In the variant of iptables that the node does not use, rules that accept are of no use either.
+   */
   async #leftovers(wanted: readonly FamilyWanted[]): Promise<StepGroup[]> {
-    const hiding = this.#rulesOf(wanted, (each) => managedAddresses([each])).filter((rule) => rule.table === "raw");
-    try {
-      return await iptablesSteps(this.#options.iptables, { wanted: [], managed: hiding });
-    } catch (error) {
-      // Ours do not depend on it: it is told, and they are set up.
-      return [[refusedStep("rules of a node-cache that was killed", error)]];
-    }
+    const { chosen, all } = this.#options.iptables;
+    const managed = this.#rulesOf(wanted, (each) => managedAddresses([each]));
+    const hiding = managed.filter((rule) => rule.table === "raw");
+    const others = all.filter((tool) => !chosen.includes(tool));
+    return [
+      ...(await iptablesSteps({ chosen, all: chosen }, { wanted: [], managed: hiding })),
+      ...(await iptablesSteps({ chosen, all: others }, { wanted: [], managed })),
+    ];
   }
 
   /** @returns one step, or none when every table is as wanted; tables of other families are removed */

@@ -30,6 +30,10 @@ export class NoRules implements RuleBackend {
     return [];
   }
 
+  isLeased(): boolean {
+    return false;
+  }
+
   refreshLease(): void {}
 
   close(): void {}

@@ -1,7 +1,7 @@
 /** The interface that carries our addresses: made, adopted, removed. */
 import { EEXIST, EOPNOTSUPP, EPERM } from "../../linux/errno.ts";
 import { libc } from "../../linux/libc.ts";
-import { type Link, Links } from "../../linux/links.ts";
+import { type Link, type LinkAddress, Links } from "../../linux/links.ts";
 import { NetlinkError } from "../../linux/netlink-socket.ts";
 import { PlumbingFailure } from "./plumbing-error.ts";
 import type { Failure } from "./plumbing.ts";
@@ -58,9 +58,9 @@ export class NodeLink {
         ],
       ];
     }
-    const there = new Set(this.#addressesOf(link));
+    const there = new Set(this.#addressesOf(link).map(withItsLength));
     return this.#addresses
-      .filter((address) => there.has(address))
+      .filter((address) => there.has(withLength(address)))
       .map((address) => [
         {
           program: "ip -batch -",
@@ -81,13 +81,12 @@ export class NodeLink {
   }
 
   #missing(link: Link | undefined): string[] {
-    const there = new Set(link === undefined ? [] : this.#addressesOf(link));
+    const there = new Set(link === undefined ? [] : this.#addressesOf(link).map((each) => canonical(each.address)));
     return this.#addresses.filter((address) => !there.has(address));
   }
 
-  #addressesOf(link: Link): string[] {
-    const all = this.#ask((links) => links.addresses());
-    return all.filter((each) => each.linkIndex === link.index).map((each) => canonical(each.address));
+  #addressesOf(link: Link): LinkAddress[] {
+    return this.#ask((links) => links.addresses()).filter((each) => each.linkIndex === link.index);
   }
 
   #createStep(): Step {
@@ -148,10 +147,15 @@ export class NodeLink {
   }
 }
 
-/** node-cache makes a dummy; we, where there is none, a bridge without ports. */
+/** node-cache makes a dummy; we, where there is none, a bridge without ports that nobody sets UP. */
 function isOfOurKind(link: Link, all: readonly Link[]): boolean {
   if (link.kind === "dummy") return true;
-  return link.kind === "bridge" && all.every((each) => each.master !== link.index);
+  return link.kind === "bridge" && !link.isUp && all.every((each) => each.master !== link.index);
+}
+
+/** An address with another length is somebody's: we would not have put it there. */
+function withItsLength({ address, prefixLength }: LinkAddress): string {
+  return `${canonical(address)}/${prefixLength}`;
 }
 
 function withLength(address: string): string {

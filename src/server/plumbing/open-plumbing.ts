@@ -1,9 +1,10 @@
 /** The one implementation of `Plumbing`: a link, and a backend for rules. */
+import { isDeepStrictEqual } from "node:util";
 import { chooseRules, type Chosen } from "./choose-rules.ts";
 import { NodeLink } from "./node-link.ts";
 import type { Change, Plumbing, PlumbingSpec } from "./plumbing.ts";
 import type { RuleBackend } from "./rule-backend.ts";
-import { failedChange, planAndApply, type Step, type StepGroup } from "./step.ts";
+import { failedChange, planAndApply, refusalsOf, type Step, type StepGroup } from "./step.ts";
 import { checkSpec, targets, wantedOf, type FamilyWanted } from "./wanted.ts";
 
 /** What would be done, or why that cannot be told. */
@@ -73,7 +74,10 @@ export class NodePlumbing implements Plumbing {
   }
 
   setFallback(fallback: readonly string[]): void {
-    this.#wanted = this.#wantedWith(fallback);
+    const wanted = this.#wantedWith(fallback);
+    // What differs then was not taken away by somebody.
+    if (!isDeepStrictEqual(wanted, this.#wanted)) this.#madeRules = false;
+    this.#wanted = wanted;
   }
 
   refreshLease(): void {
@@ -114,6 +118,11 @@ export class NodePlumbing implements Plumbing {
     );
   }
 
+  /** Whether an instance is alive and keeps its lease. Rules by iptables do not tell. */
+  isInUse(): boolean {
+    return this.#rules.isLeased();
+  }
+
   /** Applies `planRemoval`. */
   async cleanUp(): Promise<readonly Change[]> {
     return await this.#inTurn(() => this.#removeAll(true));
@@ -130,9 +139,11 @@ export class NodePlumbing implements Plumbing {
       const failures: Change[] = [];
       for (const part of parts) {
         try {
-          const planned = (await part()).flat();
-          steps.push(...planned.filter((step) => step.refusal === undefined));
-          failures.push(...planned.flatMap((step) => step.refusal ?? []));
+          for (const group of await part()) {
+            const refused = refusalsOf(group);
+            if (refused.length === 0) steps.push(...group);
+            failures.push(...refused);
+          }
         } catch (error) {
           failures.push(failedChange("its state cannot be read", error));
         }

@@ -18,6 +18,8 @@ export interface RuleBackend {
   planDraining(wanted: readonly FamilyWanted[]): Promise<readonly StepGroup[]>;
   /** @param everyAddress rules of a node-cache for other addresses too. Rejects with a PlumbingFailure */
   planRemoval(wanted: readonly FamilyWanted[], everyAddress: boolean): Promise<readonly StepGroup[]>;
+  /** Whether an instance is alive, as its lease says; false where there is no lease or it may not be read. */
+  isLeased(): boolean;
   refreshLease(wanted: readonly FamilyWanted[]): void;
   close(): void;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { planText } from "./plan-text.ts";
 import { PlumbingFailure } from "./plumbing-error.ts";
-import { type Step, applySteps, planAndApply } from "./step.ts";
+import { type Step, applySteps, planAndApply, refusedStep } from "./step.ts";
 
 function recorder(): {
   readonly log: string[];
@@ -65,6 +65,19 @@ describe("applySteps", () => {
     });
     await applySteps([[step("a"), stuck, failing("c")]]);
     assert.deepEqual(log, ["a", "b", "undo a"]);
+  });
+});
+
+describe("a refused step", () => {
+  it("keeps the rest of its group from being done, and no other group", async () => {
+    const { log, step } = recorder();
+    const refused = refusedStep({ kind: "added", what: "r" }, new PlumbingFailure("iptables", "broken"));
+    const changes = await applySteps([[step("a"), refused, step("b")], [step("c")]]);
+    assert.deepEqual(log, ["c"]);
+    assert.deepEqual(
+      changes.map(({ kind, what }) => `${kind} ${what}`),
+      ["failed r", "added c"],
+    );
   });
 });
 

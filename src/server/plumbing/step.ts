@@ -39,6 +39,8 @@ export async function applySteps(groups: readonly StepGroup[]): Promise<Change[]
 }
 
 async function applyGroup(group: StepGroup): Promise<{ made: Change[]; stop: boolean }> {
+  const refused = refusalsOf(group);
+  if (refused.length > 0) return { made: refused, stop: false };
   const done: Step[] = [];
   for (const step of group) {
     try {
@@ -55,13 +57,18 @@ async function applyGroup(group: StepGroup): Promise<{ made: Change[]; stop: boo
   return { made: done.flatMap((step) => step.changes), stop: false };
 }
 
-/** A step that has failed before it could be planned: it says why when it is applied. */
-export function refusedStep(what: string, error: unknown): Step {
-  const refusal = failedChange(what, error);
+/** Why none of a group can be done; empty when it can be tried. */
+export function refusalsOf(group: StepGroup): Change[] {
+  return group.flatMap((step) => step.refusal ?? []);
+}
+
+/** A step that has failed before it could be planned: nothing of its group is done. */
+export function refusedStep(change: PlannedChange, error: unknown): Step {
+  const refusal = failedChange(change.what, error);
   return {
     program: "",
     input: "",
-    changes: [{ kind: "removed", what }],
+    changes: [change],
     refusal,
     apply: async () => {
       throw error;

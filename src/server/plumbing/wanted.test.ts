@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { PlumbingSpec } from "./plumbing.ts";
-import { canonical, checkSpec, targets, wantedOf } from "./wanted.ts";
+import { canonical, checkSpec, servicesOf, targets, wantedOf } from "./wanted.ts";
 
 const SPEC: PlumbingSpec = {
   interfaceName: "nodelocaldns",
@@ -47,7 +47,19 @@ describe("targets", () => {
   });
 });
 
+describe("servicesOf", () => {
+  it("tells each address once, in one spelling, and none that is local", () => {
+    const serviceAddresses = ["10.96.0.10", "FD00:96::000A", "10.96.0.11", "fd00:96::a", "::ffff:10.96.0.11"];
+    assert.deepEqual(servicesOf({ ...SPEC, serviceAddresses }), ["fd00:96::a", "10.96.0.11"]);
+  });
+});
+
 describe("wantedOf", () => {
+  it("takes an IPv4-mapped address as IPv4, as node-cache does", () => {
+    const [wanted, ...others] = wantedOf({ ...SPEC, localAddresses: ["::ffff:169.254.20.10"] }, "address", []);
+    assert.deepEqual([wanted?.family, wanted?.addresses, others], ["ip", ["169.254.20.10"], []]);
+  });
+
   it("sorts addresses by family, each once and in the kernel's spelling", () => {
     const wanted = wantedOf({ ...SPEC, localAddresses: [...SPEC.localAddresses, "fd00::10"] }, "address", []);
     assert.deepEqual(

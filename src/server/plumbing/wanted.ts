@@ -57,11 +57,11 @@ export function checkSpec(spec: PlumbingSpec): void {
   }
 }
 
-/** In RFC 5952's spelling. @throws PlumbingError */
+/** In RFC 5952's spelling; an IPv4-mapped one as IPv4, as node-cache takes it. @throws PlumbingError */
 export function canonical(address: string): string {
   const bytes = addressBytes(address);
   if (bytes === undefined || address.includes("%")) throw new PlumbingError(`"${address}" is no IP address`);
-  return formatAddressBytes(bytes, 0, bytes.length === 4 ? 4 : 16);
+  return formatAddressBytes(bytes, 0, bytes.length === 4 ? 4 : 16).replace(/^::ffff:(?=.*\.)/, "");
 }
 
 export function familyOf(address: string): Family {
@@ -81,6 +81,12 @@ export function targets(texts: readonly string[]): Target[] {
   });
 }
 
+/** Addresses of the Service that are not among the local ones. */
+export function servicesOf({ localAddresses, serviceAddresses }: PlumbingSpec): string[] {
+  const local = unique(localAddresses);
+  return unique(serviceAddresses).filter((address) => !local.includes(address));
+}
+
 /**
  * @param fallback as in the specification, or what was set since
  * @returns the families that have an address, v4 first
@@ -91,10 +97,11 @@ export function wantedOf(
   fallback: readonly string[],
 ): FamilyWanted[] {
   const local = unique(spec.localAddresses);
-  const services = unique(spec.serviceAddresses).filter((address) => !local.includes(address));
+  const services = servicesOf(spec);
   const rewrites = intercept === "rewrite" ? rewritesOf(services, local) : [];
   const addresses = intercept === "rewrite" ? local : [...local, ...services];
-  const allTargets = targets(fallback);
+  // In one order, each once: endpoints are told in any.
+  const allTargets = targets([...new Set(fallback)].toSorted());
   return FAMILIES.map((family) => {
     const own = addresses.filter((address) => familyOf(address) === family);
     const localOwn = local.filter((address) => familyOf(address) === family);
