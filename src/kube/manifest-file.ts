@@ -136,8 +136,7 @@ function checkService(raw: Raw, complain: Complain): void {
   }
   if (type === "ExternalName" && text(spec["externalName"]) === "") complain(["spec"], "spec.externalName is missing");
   const isAddress = (value: unknown): boolean => value === "None" || value === "" || ipFamily(value) !== undefined;
-  if (!isAbsent(clusterIP) && !isAddress(clusterIP))
-    complain(["spec", "clusterIP"], "spec.clusterIP is no IP address");
+  if (!isAbsent(clusterIP) && !isAddress(clusterIP)) complain(["spec", "clusterIP"], "spec.clusterIP is no IP address");
   for (const [index, each] of list(spec["clusterIPs"]).entries()) {
     if (!isAddress(each)) complain(["spec", "clusterIPs", index], `spec.clusterIPs[${index}] is no IP address`);
   }

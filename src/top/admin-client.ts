@@ -72,10 +72,10 @@ function unreachable(
   const absent = code === "ENOENT" || code === "ECONNREFUSED";
   // What Linux says of a socket file that cannot be.
   const fact = code === "EINVAL" ? "the path is too long" : describe(failure?.cause);
-  return new AdminClientError(
-    absent ? `no running instance at ${places}` : `no answer at ${places}: ${fact}`,
-    { cause: failure?.cause, hint: "Start `nodens serve`, or say where its --admin is with --admin" },
-  );
+  return new AdminClientError(absent ? `no running instance at ${places}` : `no answer at ${places}: ${fact}`, {
+    cause: failure?.cause,
+    hint: "Start `nodens serve`, or say where its --admin is with --admin",
+  });
 }
 
 function readSnapshot(body: string, address: AdminAddress): AdminSnapshot {

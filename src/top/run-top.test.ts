@@ -32,7 +32,11 @@ async function instance(
   return { client: new AdminClient([{ kind: "tcp", host: "127.0.0.1", port }]), asked };
 }
 
-function screen(t: TestContext, client: AdminClient, stopped: AbortSignal): { input: PassThrough; done: Promise<void> } {
+function screen(
+  t: TestContext,
+  client: AdminClient,
+  stopped: AbortSignal,
+): { input: PassThrough; done: Promise<void> } {
   const fd = openSync("/dev/null", "w");
   t.after(() => closeSync(fd));
   const input = Object.assign(new PassThrough(), { setRawMode: () => {} });
