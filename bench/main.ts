@@ -11,6 +11,7 @@ import { describeError, UsageError } from "../src/base/errors.ts";
 import { isInstalled, killChildren, pinSelf, versionLine } from "./children.ts";
 import { flood } from "./flood.ts";
 import { hits } from "./hits.ts";
+import { kube } from "./kube.ts";
 import { memory } from "./memory.ts";
 import { misses } from "./misses.ts";
 import { parseOptions, USAGE, type BenchOptions, type ScenarioName } from "./options.ts";
@@ -22,7 +23,7 @@ import { start } from "./start.ts";
 import { storm } from "./storm.ts";
 import { startBenchUpstream } from "./upstream-process.ts";
 
-const SCENARIOS = { hits, paced, misses, memory, start, storm, flood } satisfies Record<ScenarioName, Scenario>;
+const SCENARIOS = { hits, paced, misses, memory, start, storm, flood, kube } satisfies Record<ScenarioName, Scenario>;
 const EXIT_USAGE = 2;
 const EXIT_CANNOT = 3;
 

@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { UsageError } from "../src/base/errors.ts";
 
-export const SCENARIO_NAMES = ["hits", "paced", "misses", "memory", "start", "storm", "flood"] as const;
+export const SCENARIO_NAMES = ["hits", "paced", "misses", "memory", "start", "storm", "flood", "kube"] as const;
 export type ScenarioName = (typeof SCENARIO_NAMES)[number];
 
 export interface BenchOptions {
@@ -26,7 +26,7 @@ export interface BenchOptions {
   readonly json: string | undefined;
 }
 
-export const USAGE = `Usage: npm run bench -- hits | paced | misses | memory | start | storm | flood [options]
+export const USAGE = `Usage: npm run bench -- hits | paced | misses | memory | start | storm | flood | kube [options]
 
   hits    CPU per answer from the cache, as many queries as the server answers
   paced   CPU per answer and latency at fixed rates
@@ -35,6 +35,7 @@ export const USAGE = `Usage: npm run bench -- hits | paced | misses | memory | s
   start   from the start of the process to its first answer
   storm   latency of answers from the cache while 10,000 other questions wait for the upstream
   flood   answers from the cache and memory while random names are asked for, with an upstream that takes 200 ms
+  kube    10,000 Services: from the start to synced, memory, from a change to its answer (Nodens alone)
 
   --seconds N          of each measured run (default 5; flood 30)
   --warm-up N          seconds of load before that (default 2)

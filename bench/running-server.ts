@@ -85,7 +85,7 @@ function collect(child: ChildProcess): () => string {
 const FIRST_PORT = 20_000;
 const LAST_PORT = 29_999;
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = randomInt(FIRST_PORT, LAST_PORT + 1);
     if (await isFree(port)) return port;

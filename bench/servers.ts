@@ -51,7 +51,7 @@ const nodensLauncher = fileURLToPath(new URL("../bin/nodens.js", import.meta.url
 const nodensCompiled = fileURLToPath(new URL("../dist/nodens/main.js", import.meta.url));
 
 /** What users get is compiled: that is taken where it was built, and named with its age. */
-function nodensCommand(...args: string[]): string[] {
+export function nodensCommand(...args: string[]): string[] {
   const compiled = existsSync(nodensCompiled) ? ["env", "NODENS_DIST=1"] : [];
   return [...compiled, process.execPath, nodensLauncher, ...args];
 }

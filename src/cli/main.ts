@@ -1,7 +1,9 @@
 /** The command line: arguments in, exit code out. 0 fine, 1 failed, 2 wrong usage. */
 import { Command, CommanderError } from "commander";
 import { describeError, NodensError, UsageError } from "../base/errors.ts";
+import { nodeCommand } from "./node.ts";
 import { serveCommand } from "./serve.ts";
+import { topCommand } from "./top.ts";
 import { packageVersion } from "./version.ts";
 
 /** @param argv words after `nodens` */
@@ -14,6 +16,16 @@ export async function main(argv: string[]): Promise<number> {
   let exitCode = 0;
   program.addCommand(
     serveCommand((code) => {
+      exitCode = code;
+    }),
+  );
+  program.addCommand(
+    nodeCommand((code) => {
+      exitCode = code;
+    }),
+  );
+  program.addCommand(
+    topCommand((code) => {
       exitCode = code;
     }),
   );

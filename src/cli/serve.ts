@@ -14,11 +14,12 @@ import type { ListenOverride } from "../server/daemon/listener-plan.ts";
 import { builtDirectives } from "../server/daemon/plugin-table.ts";
 import { Server } from "../server/daemon/server.ts";
 import { HANDED_OVER_SIGNAL } from "../server/keeper/names.ts";
+import { addClientOptions, type ClientFlags, clientOptions } from "./client-options.ts";
 import { packageFile } from "./package-file.ts";
 import { startBanner, tryCommands } from "./serve-banner.ts";
 import { packageVersion } from "./version.ts";
 
-interface ServeFlags {
+interface ServeFlags extends ClientFlags {
   readonly config?: string;
   readonly example?: boolean;
   readonly listen: readonly ListenOverride[];
@@ -46,7 +47,7 @@ const SAME_SIGNAL_MS = 1000;
 const DEFAULT_COREFILE = ". {\n    whoami\n    log\n}\n";
 
 export function serveCommand(exit: (code: number) => void): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .description("Serve DNS as a Corefile says")
     .option("-c, --config <file>", "Corefile; `stdin` reads it there (default: ./Corefile if it exists)")
     .option("--example", "serve the example cluster on 127.0.0.1:1053, and everything else by the system's resolvers")
@@ -78,7 +79,8 @@ export function serveCommand(exit: (code: number) => void): Command {
       "--handover <socket>",
       "take over from the instance that was started with the same path, and hand over to the next one (on Linux)",
     )
-    .option("--no-keeper", "serve in this process alone, which is then not started again when it dies (on Linux)")
+    .option("--no-keeper", "serve in this process alone, which is then not started again when it dies (on Linux)");
+  return addClientOptions(command)
     .exitOverride()
     .action(async (flags: ServeFlags) => exit(await serve(flags)));
 }
@@ -103,6 +105,7 @@ async function serve(flags: ServeFlags): Promise<number> {
     tcpLimits: { connections: flags.tcpConnections, connectionsPerClient: flags.tcpConnectionsPerClient },
     maxInFlight: flags.maxInFlight,
     version: packageVersion(),
+    ...(await clientOptions(flags)),
     onFatal: () => ended.resolve(1),
   });
   let stoppingAtMs: number | undefined;

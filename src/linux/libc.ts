@@ -116,16 +116,40 @@ export function requireLibc(): Libc {
   return library;
 }
 
-function load(): Libc | null {
-  if (process.platform !== "linux" || endianness() !== "LE") return null;
-  if (process.arch !== "x64" && process.arch !== "arm64") return null;
-  if (process.env["NODENS_NO_FFI"] === "1") return null;
-  let koffi: Koffi;
+/**
+ * Functions of another shared library, by their prototypes; a C string that is returned is copied.
+ *
+ * @returns undefined where there is no FFI, no such library, or not all of the functions in it
+ */
+export function loadLibrary<Functions>(
+  soname: string,
+  prototypes: Readonly<Record<keyof Functions & string, string>>,
+): Functions | undefined {
+  const koffi = loadKoffi();
+  if (koffi === undefined) return undefined;
   try {
-    koffi = createRequire(import.meta.url)("koffi") as Koffi;
+    const library = koffi.load(soname);
+    const entries = Object.entries<string>(prototypes).map(([name, prototype]) => [name, library.func(prototype)]);
+    return Object.fromEntries(entries) as Functions;
   } catch {
-    return null;
+    return undefined;
   }
+}
+
+function loadKoffi(): Koffi | undefined {
+  if (process.platform !== "linux" || endianness() !== "LE") return undefined;
+  if (process.arch !== "x64" && process.arch !== "arm64") return undefined;
+  if (process.env["NODENS_NO_FFI"] === "1") return undefined;
+  try {
+    return createRequire(import.meta.url)("koffi") as Koffi;
+  } catch {
+    return undefined;
+  }
+}
+
+function load(): Libc | null {
+  const koffi = loadKoffi();
+  if (koffi === undefined) return null;
   // glibc's soname, then musl's.
   for (const soname of ["libc.so.6", `libc.musl-${process.arch === "x64" ? "x86_64" : "aarch64"}.so.1`]) {
     try {

@@ -15,3 +15,8 @@ export function scopeId(address: string): number {
   if (scope === undefined) return 0;
   return /^\d+$/.test(scope) ? Number(scope) : networkInterfaceIndex(scope);
 }
+
+/** Addresses of all interfaces that are up. */
+export function interfaceAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
+}

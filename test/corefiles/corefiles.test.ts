@@ -34,6 +34,11 @@ const FILES: Readonly<Record<string, string>> = {
   "resolv.conf": "nameserver 192.0.2.53\nsearch first.example second.example\n",
   "example.hosts": "10.0.0.7 host.example.org host.example.com\n",
   weights: "www.example.com\n192.0.2.1 3\n192.0.2.2 1\n",
+  "cluster.yaml": `
+{ apiVersion: v1, kind: Service, metadata: { name: web, namespace: prod }, spec: { clusterIP: 10.96.0.1 } }
+---
+{ apiVersion: v1, kind: Service, metadata: { name: db, namespace: test, labels: { app: db } }, spec: { clusterIP: 10.96.0.2 } }
+`,
   snippet: "errors\ncache 30\n",
 };
 

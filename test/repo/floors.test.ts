@@ -22,6 +22,8 @@ const RESERVED: Record<string, readonly string[]> = {
   "node:child_process": ["linux"],
   "prom-client": ["server/metrics"],
   commander: ["cli"],
+  "@kubernetes/client-node": ["kube"],
+  "@kubernetes/client-node/dist/config.js": ["kube"],
 };
 
 const TEST_PACKAGES = ["fast-check", "dns-packet", "node:test"];

@@ -11,7 +11,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ["dns", "packet", "report"],
   ["linux", "kube"],
   ["resolver", "capture", "load", "server"],
-  ["inject", "deploy", "lab"],
+  ["inject", "deploy", "lab", "top"],
   ["doctor"],
   ["cli"],
 ];
@@ -29,6 +29,7 @@ export const SERVER_ROOMS: readonly string[] = [
   "records",
   "cache",
   "corefile",
+  "clients",
   "metrics",
   "web",
 ];

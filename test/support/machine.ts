@@ -41,7 +41,8 @@ const FOLDERS = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "
 
 /** @returns its path, or undefined */
 export function findProgram(name: string): string | undefined {
-  return FOLDERS.map((folder) => join(folder, name)).find((path) => {
+  const paths = name.includes("/") ? [name] : FOLDERS.map((folder) => join(folder, name));
+  return paths.find((path) => {
     try {
       accessSync(path, constants.X_OK);
       return true;
@@ -92,4 +93,19 @@ export function missing(...needs: readonly Need[]): string | false {
   const reason = reasons.join(", ");
   if (process.env["CI"] === "true") throw new Error(`CI must be able to run this: ${reason}`);
   return reason;
+}
+
+/**
+ * For what only some have and CI does without: programs that variables of the environment name.
+ *
+ * @returns false when all are there, else why not, for the `skip` option; undefined with `CI=true` when one is not: then
+ *   the test is not to be declared at all, for CI skips nothing
+ */
+export function missingByChoice(...variables: readonly string[]): string | false | undefined {
+  const absent = variables.filter((variable) => {
+    const path = process.env[variable];
+    return path === undefined || path === "" || findProgram(path) === undefined;
+  });
+  if (absent.length === 0) return false;
+  return process.env["CI"] === "true" ? undefined : `${absent.join(" and ")} name no program`;
 }

@@ -14,9 +14,11 @@ import { CLASS_IN, typeNumber } from "../../src/dns/types.ts";
 import type { Answer } from "../../src/server/chain/answer.ts";
 import type { Handler } from "../../src/server/chain/handler.ts";
 import type { Plugin, PluginInstance, SetupContext } from "../../src/server/chain/plugin.ts";
+import { Shared } from "../../src/server/chain/shared.ts";
 import { Query, type ServerIdentity, type Transport } from "../../src/server/chain/query.ts";
 import { parseCorefile } from "../../src/server/corefile/parse.ts";
 import { serverKeys } from "../../src/server/corefile/server-key.ts";
+import { OpenGroups } from "../../src/server/upstream/open-groups.ts";
 import type { Corefile, Directive } from "../../src/server/corefile/tree.ts";
 
 /** A context whose log and clock a test can look at and turn. */
@@ -31,6 +33,8 @@ export interface FakeContext extends SetupContext {
   reloads: number;
   /** `seeEveryQuery` was called. */
   seesEveryQuery: boolean;
+  /** `seeDenials` was called. */
+  seesDenials: boolean;
 }
 
 /** Stands in for a service that the test did not give: using it is a mistake of the test. */
@@ -52,12 +56,16 @@ export function fakeContext(overrides: Partial<FakeContext> = {}): FakeContext {
     store: absent("store"),
     ports: absent("ports"),
     http: absent("http"),
+    shared: new Shared(),
+    upstreams: new OpenGroups(),
+    tellClusterDns: () => {},
     compat: "1.14",
     version: "0.0.0",
     fatals: [],
     debugCalls: [],
     reloads: 0,
     seesEveryQuery: false,
+    seesDenials: false,
     keys: [],
     zones: ["."],
     root: "/nonexistent",
@@ -82,8 +90,12 @@ export function fakeContext(overrides: Partial<FakeContext> = {}): FakeContext {
     ask: async () => {
       throw new Error("fakeContext has no chain: pass `ask` in the overrides");
     },
+    askServer: (query) => context.ask(query),
     seeEveryQuery: () => {
       context.seesEveryQuery = true;
+    },
+    seeDenials: () => {
+      context.seesDenials = true;
     },
     sibling: () => undefined,
     ...overrides,

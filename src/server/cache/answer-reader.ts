@@ -5,6 +5,7 @@
  * is a miss: the caller then takes the slow path, where the truth is. The key is always compared whole, word by word;
  * the hash only says where to look.
  */
+import { RCODE_MASK } from "../../dns/header.ts";
 import { QuestionHash } from "./question-hash.ts";
 import { type AnswerStoreHandle, Region } from "./region.ts";
 import {
@@ -130,6 +131,11 @@ export class AnswerReader {
     this.#hash.begin(partition | (variant << VARIANT_SHIFT), words, (start + 12) >> 2, nameLength);
     const slot = this.#probe(qtype | (qclass << 16), nowS);
     return slot >= 0 ? slot : this.#probe(qclass << 16, nowS);
+  }
+
+  /** Response code of the answer just found; `copy` still says whether it is whole. */
+  rcodeOf(slot: number): number {
+    return (this.#words[this.#slotsWord + (slot << UNIT_WORDS_SHIFT) + FLAGS_WORD] ?? 0) & RCODE_MASK;
   }
 
   #probe(typeClass: number, nowS: number): number {

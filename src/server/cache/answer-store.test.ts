@@ -543,3 +543,43 @@ function regionOf(bytes: number): {
   const buffer = new SharedArrayBuffer(bytes);
   return { buffer, bytes, handle: { kind: "buffer", buffer }, close: () => undefined };
 }
+
+describe("names taken out of the answer store", () => {
+  it("lose all that is held for them: types, flags, denials, what stands aside, and nothing else", () => {
+    const bench = new StoreBench();
+    const held = [
+      testQuery("web.prod.svc.cluster.local.", "A"),
+      testQuery("web.prod.svc.cluster.local.", "SRV"),
+      testQuery("WEB.prod.svc.cluster.local.", "AAAA", { dnssecOk: true }),
+      testQuery("web.prod.svc.cluster.local.", "TXT", { checkingDisabled: true }),
+    ];
+    for (const query of held) bench.put(query, positive(query, 60), { ttlS: 60 });
+    const failing = testQuery("web.prod.svc.cluster.local.", "MX");
+    bench.put(failing, nodata(failing, 60), failure);
+    const denied = testQuery("new.prod.svc.cluster.local.", "A");
+    bench.put(denied, nxdomain(denied, 60), deniesName);
+    const others = [testQuery("web.test.svc.cluster.local.", "A"), testQuery("a.web.prod.svc.cluster.local.", "A")];
+    for (const query of others) bench.put(query, positive(query, 60), { ttlS: 60 });
+    const names = [held[0], denied].map(
+      (query) => query?.wire.slice(12, 12 + query.view.nameLength) ?? new Uint8Array(1),
+    );
+    assert.equal(bench.store.removeNames(PARTITION + 1, names), 0);
+    assert.equal(bench.store.removeNames(PARTITION, names), 6);
+    for (const query of [...held, denied]) assert.equal(bench.read(query), undefined);
+    assert.equal(bench.store.findAside(failing.wire, failing.view, PARTITION), -1);
+    for (const query of others) assert.notEqual(bench.read(query), undefined);
+    assert.equal(bench.store.removeNames(PARTITION, names), 0);
+  });
+
+  it("of a zone are the zone itself and all below it", () => {
+    const bench = new StoreBench();
+    const inside = ["cluster.local.", "web.prod.svc.Cluster.Local."].map((name) => testQuery(name, "A"));
+    const outside = ["local.", "notcluster.local.", "cluster.local.example."].map((name) => testQuery(name, "A"));
+    for (const query of [...inside, ...outside]) bench.put(query, positive(query, 60), { ttlS: 60 });
+    const [zone] = inside;
+    assert.ok(zone !== undefined);
+    assert.equal(bench.store.removeBelow(PARTITION, zone.wire.slice(12, 12 + zone.view.nameLength)), 2);
+    for (const query of inside) assert.equal(bench.read(query), undefined);
+    for (const query of outside) assert.notEqual(bench.read(query), undefined);
+  });
+});

@@ -51,6 +51,9 @@ import { type EntryTerms, slotBytes, SlotWriter } from "./slot-writer.ts";
 import { importEntries } from "./store-import.ts";
 import { StoreTick } from "./store-tick.ts";
 
+/** Of `DO | CD << 1`. */
+const VARIANTS = 4;
+
 export interface AnswerStoreOptions {
   /** Of the whole region, all book-keeping that is shared included; at least about 300 KiB. */
   readonly bytes: number;
@@ -309,6 +312,33 @@ export class AnswerStore {
     return removed;
   }
 
+  /**
+   * Takes everything away that is held for names: all types and flags, denials, what stands aside.
+   *
+   * @param names wire form
+   * @returns entries that went
+   */
+  removeNames(partition: number, names: Iterable<Uint8Array>): number {
+    const hashes = new Set<number>();
+    if (this.#queues.count(partition) === 0) return 0;
+    for (const name of names) {
+      this.#nameBytes.set(name);
+      for (let variant = 0; variant < VARIANTS; variant++) {
+        for (const aside of [0, SCOPE_ASIDE]) {
+          this.#hash.begin(partition | (variant << VARIANT_SHIFT) | aside, this.#nameWords, 0, name.length);
+          hashes.add(this.#hash.nameHash());
+        }
+      }
+    }
+    // Another name with the same hash goes too; it is asked for again.
+    return this.#removeWhere(partition, (slot) => hashes.has(this.#writer.field(slot, NAME_HASH_WORD)));
+  }
+
+  /** Takes everything away that is held for names in a zone. @param zone wire form, lower case @returns entries that went */
+  removeBelow(partition: number, zone: Uint8Array): number {
+    return this.#removeWhere(partition, (slot) => this.#writer.isBelow(slot, zone));
+  }
+
   /** Once a second: stamps the TTLs of hot entries, lets go of what is too old, asks for what is to be prefetched. */
   tick(): void {
     this.#tick.run(this.nowS());
@@ -352,6 +382,12 @@ export class AnswerStore {
   /** The region as a whole, book-keeping included. */
   get regionBytes(): number {
     return this.#region.geometry.bytes;
+  }
+
+  #removeWhere(partition: number, isMeant: (slot: number) => boolean): number {
+    const slots = [...this.#queues.slots(partition)].filter((slot) => isMeant(slot));
+    for (const slot of slots) this.#drop(slot);
+    return slots.length;
   }
 
   /** What stood aside of data that is now new says nothing any more. */

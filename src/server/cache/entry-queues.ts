@@ -87,6 +87,16 @@ export class EntryQueues {
     );
   }
 
+  /** Entries of a partition. */
+  count(partition: number): number {
+    return KINDS.reduce<number>((sum, kind) => sum + this.entries(partition, kind), 0);
+  }
+
+  /** All entries of a partition; none may be removed meanwhile. */
+  *slots(partition: number): Generator<number> {
+    for (const kind of KINDS) yield* this.of(partition, kind).slots();
+  }
+
   /** Sum over all queues. */
   sum(figure: "rejections" | "ghostHits"): number {
     let sum = 0;

@@ -106,6 +106,20 @@ export class SlotWriter {
     return (this.field(slot, SCOPE_WORD) & SCOPE_ASIDE) !== 0;
   }
 
+  /** Whether the entry's name is a zone's or below it. @param zone wire form, lower case */
+  isBelow(slot: number, zone: Uint8Array): boolean {
+    let cursor = this.messageAt(slot) + HEADER_BYTES;
+    let left = this.field(slot, LENGTHS_WORD) & 0xffff;
+    while (left > zone.length) {
+      const step = (this.#bytes[cursor] ?? 0) + 1;
+      cursor += step;
+      left -= step;
+    }
+    if (left !== zone.length) return false;
+    for (let i = 0; i < left; i++) if (this.#bytes[cursor + i] !== zone[i]) return false;
+    return true;
+  }
+
   /** AA, RA, AD and response code, as they stand in a header. */
   headerFlags(slot: number): number {
     return this.field(slot, FLAGS_WORD) & 0xffff;

@@ -11,8 +11,10 @@ import type { Log } from "../../base/log.ts";
 import type { QueryView } from "../../dns/query-view.ts";
 import type { Directive, Token } from "../corefile/tree.ts";
 import type { ServerKey } from "../corefile/server-key.ts";
+import type { WhoIs } from "../clients/who-is.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { AnswerStore } from "../cache/answer-store.ts";
+import type { OpenGroups } from "../upstream/open-groups.ts";
 import type { UpstreamPorts } from "../upstream/upstream-ports.ts";
 import type { UpstreamTap } from "../upstream/upstream-tap.ts";
 import type { HttpServers } from "../web/http-servers.ts";
@@ -20,6 +22,7 @@ import type { Handler } from "./handler.ts";
 import type { Query, ServerIdentity } from "./query.ts";
 import type { Answer } from "./answer.ts";
 import type { Metadata } from "./metadata.ts";
+import type { Shared } from "./shared.ts";
 import type { StreamTimeouts, TlsSource } from "./stream-settings.ts";
 
 /** Which CoreDNS an operator wants to be compatible with where 1.14.7, 1.12.2 and the RFCs differ. */
@@ -33,9 +36,15 @@ export interface Services {
   readonly store: AnswerStore;
   readonly ports: UpstreamPorts;
   readonly http: HttpServers;
+  /** Groups of upstreams that are open. */
+  readonly upstreams: OpenGroups;
+  /** What several plugins use together and what lives on over a reload, by key. */
+  readonly shared: Shared;
   readonly compat: CorednsCompat;
   /** Of Nodens, without a `v`. */
   readonly version: string;
+  /** Whose an address is; undefined where nobody knows. */
+  readonly whoIs?: WhoIs | undefined;
   /** Ends the process after a clean stop, with a fatal log line already written (the `loop` plugin). */
   fatal(message: string): void;
   /**
@@ -44,6 +53,13 @@ export interface Services {
    * @returns why the old configuration stays, or undefined when the new one is in use
    */
   requestReload(): Promise<string | undefined>;
+  /** Asks the listener that `query` came to, as a client would: whatever block serves the name answers. Never rejects. */
+  askServer(query: Query): Promise<Answer>;
+  /**
+   * Told the ready endpoints of the cluster's DNS whenever they change, `10.244.1.2:53` each: what answers while nobody runs
+   * here. Not called while none is known.
+   */
+  tellClusterDns(endpoints: readonly string[]): void;
   /** Turns debug log lines on (the `debug` plugin). */
   enableDebug(on: boolean): void;
 }
@@ -78,6 +94,8 @@ export interface SetupContext extends Services {
   ask(query: Query): Promise<Answer>;
   /** Puts the block onto the slow path: every query runs through the chain, hits too (for plugins above cache). */
   seeEveryQuery(): void;
+  /** Lets NXDOMAIN that the cache holds go through the chain too, for a plugin above it that can do better than that. */
+  seeDenials(): void;
   /** Instance of another plugin of this block, once all are set up. */
   sibling(directive: string): PluginInstance | undefined;
 }
@@ -111,6 +129,13 @@ export interface PluginInstance {
   collect?(query: Query): void;
   /** Tells about a query what other plugins may want to know; called by `collect`. Quick; never throws. */
   metadata?(query: Query, into: Metadata): void;
+  /**
+   * For `autopath @directive`: the search list of the client, domains in wire form and lower case, the first one first,
+   * without the root.
+   *
+   * @returns undefined for a client of which it is not known
+   */
+  searchPath?(query: Query): readonly Uint8Array[] | undefined;
   /** Queries that this plugin gives a span to have one for each link below it (the `trace` plugin). */
   readonly tracesLinks?: boolean;
 }

@@ -86,6 +86,18 @@ export class Query {
     return this.#nameText;
   }
 
+  /** The same question as one of another block's zone. @param zone lower case, absolute */
+  inZone(zone: string): Query {
+    if (zone === this.zone) return this;
+    const { wire, view, transport, server, receivedAtMs } = this;
+    const query = new Query(wire, view, transport, server, zone, this.#sockaddr, receivedAtMs);
+    query.metadata = this.metadata;
+    query.span = this.span;
+    query.upstreamOptions = this.upstreamOptions;
+    query.lookUps = this.lookUps;
+    return query;
+  }
+
   /** Another question for the same client (a rewritten one), or the same one asked by ourselves (prefetch, refresh). */
   static again(of: Query, wire: Uint8Array, view: QueryView, nowMs: number): Query {
     const query = new Query(wire, view, of.transport, of.server, of.zone, of.#sockaddr, nowMs);

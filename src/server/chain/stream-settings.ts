@@ -1,4 +1,5 @@
 /** What a server block says about its TCP and TLS listeners: the `timeouts` and `tls` plugins set it, the daemon uses it. */
+import type { TlsCredentials } from "../../base/client-certificate.ts";
 
 /** Milliseconds; what is not given has its default. */
 export interface StreamTimeouts {
@@ -10,23 +11,6 @@ export interface StreamTimeouts {
   readonly idleMs?: number;
   /** Queries on one connection; Infinity for no bound. */
   readonly queries?: number;
-}
-
-/**
- * What clients must show of themselves (names of Go's `ClientAuthType`).
- *
- * `request` asks for a certificate and takes whatever comes; `require` wants one, whoever signed it; the other two want
- * it signed by the authority.
- */
-export type ClientAuth = "nocert" | "request" | "require" | "verify_if_given" | "require_and_verify";
-
-/** PEM text. */
-export interface TlsCredentials {
-  readonly cert: string;
-  readonly key: string;
-  /** Who signs clients' certificates; undefined: the authorities that Node.js trusts. */
-  readonly ca: string | undefined;
-  readonly clientAuth: ClientAuth;
 }
 
 /** Where a TLS listener finds what to serve with. */

@@ -27,6 +27,8 @@ export interface Block {
   readonly partition: number;
   /** Its queries all go through the chain. */
   readonly slow: boolean;
+  /** Where it is not slow: NXDOMAIN goes through the chain, hit or not. */
+  readonly seesDenials: boolean;
   /** Directives in chain order. */
   readonly plugins: readonly { readonly directive: string; readonly instance: PluginInstance }[];
   /** A defect in a handler ends the process instead of being answered SERVFAIL. */
@@ -42,6 +44,8 @@ export interface BlockOptions {
   readonly services: Services;
   /** Port of keys that name none. */
   readonly defaultPort: number;
+  /** See `ServerOptions`. */
+  readonly rebind?: ((addresses: readonly string[]) => readonly string[]) | undefined;
   readonly currentHash: () => Promise<string>;
 }
 
@@ -63,6 +67,7 @@ export function setUpBlock(block: ServerBlock, options: BlockOptions): Block {
   const folder = corefile.file.startsWith("<") ? process.cwd() : resolve(dirname(corefile.file));
   const partition = services.store.partition(signatureOf(keys, ordered, order, folder));
   const plugins: SetUpPlugin[] = [];
+  let seesDenials = false;
   let slow = !ordered.some(([directive]) => directive === "cache");
   // Known once all plugins are set up and the listeners are open; plugins use them from `start` on.
   const late: { chain: Handler; block: Block | undefined } = { chain: endOfChain, block: undefined };
@@ -84,6 +89,9 @@ export function setUpBlock(block: ServerBlock, options: BlockOptions): Block {
     seeEveryQuery: () => {
       slow = true;
     },
+    seeDenials: () => {
+      seesDenials = true;
+    },
     sibling: (directive) => plugins.find((plugin) => plugin.directive === directive)?.instance,
   };
   for (const [directive, occurrences] of ordered) {
@@ -103,7 +111,7 @@ export function setUpBlock(block: ServerBlock, options: BlockOptions): Block {
   late.chain = chain;
   const made: Block = {
     keys,
-    bindAddresses: context.bindAddresses,
+    bindAddresses: options.rebind?.(context.bindAddresses) ?? context.bindAddresses,
     tls: context.tls,
     timeouts: context.timeouts,
     view: context.view,
@@ -111,6 +119,7 @@ export function setUpBlock(block: ServerBlock, options: BlockOptions): Block {
     chain,
     partition,
     slow: slow || links.length === 0,
+    seesDenials,
     plugins,
     debug: ordered.some(([directive]) => directive === "debug"),
     servers: [],

@@ -9,7 +9,8 @@ import { admitQuery, QueryView, VERDICT_ACCEPT, VERDICT_DROP } from "../../dns/q
 import { writeRefusal } from "../../dns/refusal.ts";
 import { CLASS_IN, RCODE_REFUSED, TYPE_DS } from "../../dns/types.ts";
 import type { Answer } from "../chain/answer.ts";
-import { serverFailure } from "../chain/failure.ts";
+import { emptyResponse, serverFailure } from "../chain/failure.ts";
+import type { AskedListener } from "../clients/client-watch.ts";
 import { finishReply, REPLY_ROOM_BYTES } from "../chain/finish-reply.ts";
 import { Query, type ServerIdentity, type Transport } from "../chain/query.ts";
 import { type FastZone, ZoneTable } from "../fastpath/zone-table.ts";
@@ -26,6 +27,9 @@ import { standbyUpstreams } from "./standby-upstreams.ts";
 const MAIN_PAGE = 0;
 const AF_INET6 = 10;
 const LENGTH_BYTE = 1;
+/** Who answers from the cache. What took longer than this was waited for all the same: a stale answer. */
+const CACHE = "cache";
+const CACHE_SECONDS = 0.01;
 
 interface RoutedZone {
   readonly zone: string;
@@ -63,7 +67,8 @@ export class Route {
   get standbyZones(): readonly StandbyZone[] {
     return this.zones.map((zone, i) => {
       const routed = this.#routed[i];
-      return { ...zone, upstreams: routed === undefined ? [] : standbyUpstreams(routed.block) };
+      // Without a server a denial is better than nothing.
+      return { ...zone, seesDenials: false, upstreams: routed === undefined ? [] : standbyUpstreams(routed.block) };
     });
   }
 
@@ -91,7 +96,8 @@ function fastZone(routed: readonly RoutedZone[]): FastZone {
   const name = nameFromText(first.zone);
   lowerCaseName(name, 0, name.length);
   const slow = routed.some(({ block }) => block.slow || block.accepts !== undefined);
-  return { name, partition: first.block.partition, row: first.row, slow };
+  const seesDenials = routed.some(({ block }) => block.seesDenials);
+  return { name, partition: first.block.partition, row: first.row, slow, seesDenials };
 }
 
 /** Where the reply to one query goes. */
@@ -102,6 +108,7 @@ export class Dispatcher {
   readonly #metrics: Metrics;
   readonly #maxInFlight: number;
   readonly #onDefect: (error: unknown, block: Block) => void;
+  readonly #asked: AskedListener | undefined;
   readonly #out: Uint8Array;
   #inFlight: number;
   #idle: (() => void) | undefined;
@@ -109,12 +116,20 @@ export class Dispatcher {
   /**
    * @param maxInFlight queries that may be in chains at once; more are dropped (UDP) or left unanswered (TCP)
    * @param onDefect a handler broke its contract
+   * @param asked told who asked
    */
-  constructor(clock: Clock, metrics: Metrics, maxInFlight: number, onDefect: (error: unknown, block: Block) => void) {
+  constructor(
+    clock: Clock,
+    metrics: Metrics,
+    maxInFlight: number,
+    onDefect: (error: unknown, block: Block) => void,
+    asked?: AskedListener,
+  ) {
     this.#clock = clock;
     this.#metrics = metrics;
     this.#maxInFlight = maxInFlight;
     this.#onDefect = onDefect;
+    this.#asked = asked;
     this.#out = new Uint8Array(REPLY_ROOM_BYTES);
     this.#inFlight = 0;
     this.#idle = undefined;
@@ -154,6 +169,7 @@ export class Dispatcher {
     if (routed === undefined || query === undefined || !served) {
       const rcode = verdict === VERDICT_ACCEPT ? RCODE_REFUSED : verdict;
       countRefusal(this.#metrics.fastpath.floats, this.#metrics.fastpath.pageAt(MAIN_PAGE), rcode);
+      if (this.#asked?.on === true) this.#asked.asked(wire, view.nameLength, sockaddr, rcode, receivedAtMs, -1);
       send(wire, writeRefusal(wire, 0, view, rcode));
       return;
     }
@@ -180,16 +196,28 @@ export class Dispatcher {
       return;
     }
     const length = finishReply(query, answer, this.#out);
-    countResponse(
-      rows.floats,
-      at,
-      over,
-      readU16(this.#out, FLAGS_AT) & RCODE_MASK,
-      this.#metrics.pluginIndex(answer.plugin),
-      length,
-    );
-    countDuration(rows.floats, at, (this.#clock.monotonicMs() - receivedAtMs) / 1000);
+    const rcode = readU16(this.#out, FLAGS_AT) & RCODE_MASK;
+    countResponse(rows.floats, at, over, rcode, this.#metrics.pluginIndex(answer.plugin), length);
+    const seconds = (this.#clock.monotonicMs() - receivedAtMs) / 1000;
+    countDuration(rows.floats, at, seconds);
+    if (this.#asked?.on === true) {
+      const took = answer.plugin === CACHE && seconds < CACHE_SECONDS ? -1 : seconds;
+      this.#asked.asked(query.wire, query.view.nameLength, sockaddr, rcode, receivedAtMs, took);
+    }
     send(this.#out, length);
+  }
+
+  /** Answers a question that a plugin has for the server: no client waits for it, and it counts as no request. */
+  async ask(route: Route, query: Query): Promise<Answer> {
+    let routed = route.find(query.wire, query.view);
+    while (routed !== undefined && routed.block.accepts?.(query) === false) routed = routed.otherwise;
+    if (routed === undefined) return { wire: emptyResponse(query, RCODE_REFUSED), plugin: "" };
+    try {
+      return await routed.block.chain.serve(query.inZone(routed.zone));
+    } catch (error) {
+      this.#onDefect(error, routed.block);
+      return serverFailure(query, "");
+    }
   }
 
   /** Resolves when nothing is in flight, or after `timeoutMs`. */

@@ -114,6 +114,16 @@ export class KeeperLink {
     this.#tell({ op: "ready" });
   }
 
+  /** What is asked of this server is answered: the node may send its queries here. */
+  answers(): void {
+    this.#tell({ op: "answers" });
+  }
+
+  /** @param endpoints who is to answer for the node while nobody does here: `address` or `address:port`, at most 64 */
+  setFallback(endpoints: readonly string[]): void {
+    this.#tell({ op: "fallback", endpoints });
+  }
+
   #take(name: string): KeptItem | undefined {
     const item = this.#waiting.get(name);
     this.#waiting.delete(name);

@@ -10,6 +10,9 @@ import { openTcpListener } from "../../linux/tcp-socket.ts";
 import type { KeptEndpoint, UdpEndpoint, UdpFront } from "../fastpath/udp-front.ts";
 import { type SocketKind, socketName } from "../keeper/names.ts";
 import type { StandbyListener } from "../keeper/standby-plan.ts";
+import type { Answer } from "../chain/answer.ts";
+import { serverFailure } from "../chain/failure.ts";
+import type { Query } from "../chain/query.ts";
 import type { StreamTimeouts } from "../chain/stream-settings.ts";
 import type { ListenerLimits, TcpListener, TcpService } from "../stream/tcp-service.ts";
 import { type Dispatcher, Route } from "./dispatcher.ts";
@@ -149,6 +152,15 @@ export class Listeners {
       // The listener may have been closed while the answer was made.
       if (this.#byEndpoint.has(endpoint)) front.reply(udp, message, length, sockaddr, control);
     });
+  }
+
+  /** Answers a question of the server's own, on behalf of a query that came to one of the listeners. */
+  ask(query: Query): Promise<Answer> {
+    for (const { route } of this.#open.values()) {
+      if (route.server === query.server) return this.#parts.dispatcher.ask(route, query);
+    }
+    // Its listener was closed meanwhile.
+    return Promise.resolve(serverFailure(query, ""));
   }
 
   async #openOne(plan: PlannedListener): Promise<OpenListener> {

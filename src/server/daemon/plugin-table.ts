@@ -22,6 +22,7 @@ const LOADERS = {
   header: async () => (await import("../plugins/header/header.ts")).header,
   health: async () => (await import("../plugins/health/health.ts")).health,
   hosts: async () => (await import("../plugins/hosts/hosts.ts")).hosts,
+  kubernetes: async () => (await import("../plugins/kubernetes/kubernetes.ts")).kubernetes,
   loadbalance: async () => (await import("../plugins/loadbalance/loadbalance.ts")).loadbalance,
   local: async () => (await import("../plugins/local/local.ts")).local,
   log: async () => (await import("../plugins/log/log.ts")).log,

@@ -4,10 +4,14 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { describeError } from "../../base/errors.ts";
 import type { LineLog } from "../../base/log.ts";
+import type { ClusterSource } from "../../kube/cluster-source.ts";
 import { libc } from "../../linux/libc.ts";
 import { trimMemory } from "../../linux/trim-memory.ts";
 import { AnswerStore } from "../cache/answer-store.ts";
+import { ClientWatch } from "../clients/client-watch.ts";
+import { PodDirectory } from "../clients/pod-directory.ts";
 import type { CorednsCompat, Services } from "../chain/plugin.ts";
+import { Shared } from "../chain/shared.ts";
 import type { Corefile } from "../corefile/tree.ts";
 import { DgramFront } from "../fastpath/dgram-front.ts";
 import { FfiFront } from "../fastpath/ffi-front.ts";
@@ -17,7 +21,10 @@ import type { TcpLimits } from "../stream/tcp-limits.ts";
 import { ANSWERS_PREFIX } from "../keeper/names.ts";
 import { TcpService } from "../stream/tcp-service.ts";
 import { socketsOf } from "../plugins/multisocket/multisocket.ts";
+import { OpenGroups } from "../upstream/open-groups.ts";
+import type { AdminAddress } from "../web/admin-address.ts";
 import { HttpServers } from "../web/http-servers.ts";
+import { Admin, type AdminPlaces } from "./admin.ts";
 import { type Block, setUpBlock } from "./block.ts";
 import { CacheFile } from "./cache-file.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -31,6 +38,7 @@ import { type ListeningAddress, Listeners } from "./listeners.ts";
 import { loadPlugins } from "./plugin-table.ts";
 import { showStore } from "./store-metrics.ts";
 import { tcpStats } from "./tcp-metrics.ts";
+import { LEDGER_SIZES, type Counting, type LedgerSizes } from "../clients/counting.ts";
 
 export interface ServerOptions {
   readonly log: LineLog;
@@ -50,10 +58,21 @@ export interface ServerOptions {
   readonly tcpLimits: Partial<TcpLimits>;
   readonly maxInFlight: number;
   readonly version: string;
+  /** Who asks what; default: it is never counted. */
+  readonly counting?: Counting;
+  readonly ledgerSizes?: LedgerSizes;
+  /** Where the names of pods come from, and the node whose they are ("": all nodes'). The server closes the source. */
+  readonly pods?: { readonly source: ClusterSource; readonly node: string } | undefined;
+  /** Default: there is no admin API. */
+  readonly admin?: AdminPlaces | undefined;
   /** Time of the main thread, default the system's; the fast path's threads always have that. */
   readonly clock?: Clock;
   /** Where there is one: what it kept is taken, and this server's is kept. */
   readonly keeper?: KeeperLink | undefined;
+  /** Told the ready endpoints of the cluster's DNS, as `Services.tellClusterDns`. */
+  readonly onClusterDns?: (endpoints: readonly string[]) => void;
+  /** Addresses to listen on in place of those that a block's `bind` names. */
+  readonly rebind?: ((addresses: readonly string[]) => readonly string[]) | undefined;
   /** The server must end: a plugin said so, or a thread died. */
   readonly onFatal: (message: string) => void;
 }
@@ -74,6 +93,9 @@ export class Server {
   readonly #dispatcher: Dispatcher;
   readonly #listeners: Listeners;
   readonly #http: HttpServers;
+  readonly #clients: ClientWatch;
+  readonly #admin: Admin;
+  readonly #pods: PodDirectory | undefined;
   readonly #heart: Heart;
   /** Names of answer stores of the servers before. */
   readonly #before: readonly string[];
@@ -128,18 +150,50 @@ export class Server {
       options.keeper !== undefined && this.#front instanceof FfiFront
         ? new LeftBehind(options.keeper, this.#front, this.#clock)
         : undefined;
+    const previousLives = options.keeper?.previous === "alive";
+    const patientUntilMs = previousLives ? performance.now() + HTTP_ADDRESS_MS : 0;
+    this.#pods =
+      options.pods === undefined
+        ? undefined
+        : new PodDirectory({
+            ...options.pods,
+            onStale: (reason) => {
+              if (reason === undefined) options.log.info("names of pods: up to date again");
+              else options.log.warning(`names of pods: ${reason}`);
+            },
+          });
+    this.#clients = new ClientWatch({
+      clock: this.#clock,
+      metrics,
+      asks: this.#front.asks,
+      counting: options.counting ?? "never",
+      sizes: options.ledgerSizes ?? LEDGER_SIZES,
+      whoIs: this.#pods,
+    });
+    this.#admin = new Admin({
+      log: options.log,
+      clock: this.#clock,
+      metrics,
+      store,
+      clients: this.#clients,
+      version: options.version,
+      listens: () => this.addresses,
+      inFlight: () => this.#dispatcher.inFlight,
+      patientUntilMs,
+    });
     this.#http = new HttpServers({
       onDefect: (error) => options.log.error(`admin HTTP: ${describeError(error)}`),
-      patience:
-        options.keeper?.previous === "alive"
-          ? { untilMs: performance.now() + HTTP_ADDRESS_MS, log: options.log }
-          : undefined,
+      patience: previousLives ? { untilMs: patientUntilMs, log: options.log } : undefined,
     });
     showStore(store, metrics);
     showKeeper(options.keeper?.beats, metrics);
     this.#tcp = new TcpService({ limits: options.tcpLimits, stats: tcpStats(metrics), clock: this.#clock });
-    this.#dispatcher = new Dispatcher(this.#clock, metrics, options.maxInFlight, (error, block) =>
-      this.#defect(error, block),
+    this.#dispatcher = new Dispatcher(
+      this.#clock,
+      metrics,
+      options.maxInFlight,
+      (error, block) => this.#defect(error, block),
+      this.#clients,
     );
     this.#listeners = new Listeners({
       front: this.#front,
@@ -156,10 +210,15 @@ export class Server {
       store,
       ports: this.#front.ports,
       http: this.#http,
+      shared: new Shared(),
+      upstreams: new OpenGroups(),
       compat: options.compat,
       version: options.version,
+      whoIs: this.#pods,
       fatal: (message) => options.onFatal(message),
       requestReload: () => this.reload(),
+      tellClusterDns: (endpoints) => options.onClusterDns?.(endpoints),
+      askServer: (query) => this.#listeners.ask(query),
       enableDebug: (on) => options.log.enableDebug(on),
     };
     this.#ticks = 0;
@@ -172,6 +231,7 @@ export class Server {
     const server = new Server({ ...options, threads: socketsOf(corefile) ?? options.threads });
     try {
       await server.#apply(corefile);
+      if (options.admin !== undefined) await server.#admin.open(options.admin);
     } catch (error) {
       await server.#end();
       throw error;
@@ -186,9 +246,22 @@ export class Server {
     return this.#front.description;
   }
 
+  get metrics(): Metrics {
+    return this.#services.metrics;
+  }
+
+  get http(): HttpServers {
+    return this.#http;
+  }
+
   /** Addresses that are served, with the ports that the kernel chose. */
   get addresses(): readonly ListeningAddress[] {
     return this.#listeners.addresses;
+  }
+
+  /** Where the admin API is; undefined when it is nowhere, or not yet. */
+  get admin(): AdminAddress | undefined {
+    return this.#admin.address;
   }
 
   get blocks(): readonly Block[] {
@@ -238,6 +311,7 @@ export class Server {
       corefile,
       services: this.#services,
       defaultPort: this.#options.defaultPort,
+      rebind: this.#options.rebind,
       currentHash: () => Promise.resolve().then(() => this.#options.load().hash),
     };
     const blocks = corefile.blocks.map((block) => setUpBlock(block, options));
@@ -306,6 +380,10 @@ export class Server {
   async #end(): Promise<void> {
     clearTimeout(this.#ticker);
     this.#heart.stop();
+    await this.#admin.close();
+    this.#clients.stop();
+    this.#pods?.stop();
+    await this.#options.pods?.source.close();
     await stopBlocks(this.#blocks, "shutdown");
     await this.#tcp.close(0);
     this.#left?.close();

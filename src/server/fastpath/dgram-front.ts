@@ -3,6 +3,7 @@ import type { Socket } from "node:dgram";
 import type { Clock } from "../../base/clock.ts";
 import { readSockaddr } from "../../base/address.ts";
 import { AnswerReader } from "../cache/answer-reader.ts";
+import { ASK_REGION_BYTES, AskReader, AskWriter } from "../clients/ask-ring.ts";
 import type { AnswerStoreHandle } from "../cache/region.ts";
 import { DROP_KERNEL_QUEUE, DROPS_AT } from "../metrics/fastpath-counters.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -34,6 +35,7 @@ const SOCKADDR_BYTES = 28;
 export class DgramFront implements UdpFront {
   readonly description: string;
   readonly ports: UpstreamPorts;
+  readonly asks: readonly AskReader[];
   readonly #fastPath: FastPath;
   readonly #endpoints: Map<number, DgramEndpoint>;
   readonly #stopCounting: () => void;
@@ -44,6 +46,8 @@ export class DgramFront implements UdpFront {
   constructor(options: DgramFrontOptions) {
     this.description = "node:dgram on the main thread, slower: no FFI on this machine";
     this.ports = new DgramPorts();
+    const asks = new SharedArrayBuffer(ASK_REGION_BYTES);
+    this.asks = [new AskReader(asks)];
     this.#endpoints = new Map();
     this.#pastDrops = 0;
     this.#nextId = 0;
@@ -62,6 +66,7 @@ export class DgramFront implements UdpFront {
       counters: options.metrics.fastpath,
       thread: MAIN_PAGE,
       relay,
+      asks: new AskWriter(asks),
     });
   }
 

@@ -9,6 +9,7 @@ import { createEventFd, signalEventFd } from "../../linux/event-fd.ts";
 import { closeFd } from "../../linux/fd.ts";
 import type { LoopWatch } from "../../linux/loop-watch.ts";
 import { createRegion, type RegionHandle, type SharedRegion } from "../../linux/shared-region.ts";
+import { ASK_REGION_BYTES, AskReader } from "../clients/ask-ring.ts";
 import type { AnswerStoreHandle } from "../cache/region.ts";
 import type { MetricsHandle } from "../metrics/metrics.ts";
 import { openWarmUpSockets } from "./plant-warm-up.ts";
@@ -59,6 +60,7 @@ interface RunningThread {
   readonly wakeFd: number;
   readonly ring: SharedRegion;
   readonly batch: SharedRegion;
+  readonly asks: AskReader;
   readonly records: RelayReader;
   readonly exited: Promise<void>;
 }
@@ -88,6 +90,11 @@ export class FastPathThreads {
   /** Memory of each thread in which a query may stand. */
   get regions(): readonly ThreadRegions[] {
     return this.#threads.map(({ batch, ring }) => ({ batch: batch.handle, ring: ring.handle }));
+  }
+
+  /** Of each thread: who asked it. */
+  get asks(): readonly AskReader[] {
+    return this.#threads.map(({ asks }) => asks);
   }
 
   /** Makes `listeners` the ones that are served, in place of those before. Resolves when every thread has taken them. */
@@ -152,6 +159,7 @@ export class FastPathThreads {
     const control = { region: controls.region.handle, at: controls.at + index * CONTROL_BYTES };
     const ring = createRegion("nodens-relay", RING_REGION_BYTES);
     const batch = createRegion("nodens-batch", BATCH_BYTES);
+    const asks = createRegion("nodens-asks", ASK_REGION_BYTES);
     const start: ThreadStart = {
       thread: options.firstPage + index,
       epollFd: epoll.fd,
@@ -160,6 +168,7 @@ export class FastPathThreads {
       control,
       ring: ring.handle,
       batch: batch.handle,
+      asks: asks.handle,
       store: options.store,
       metrics: options.metrics,
       segmentation: options.segmentation,
@@ -192,6 +201,7 @@ export class FastPathThreads {
       control: new Int32Array(controls.region.buffer, control.at, CONTROL_BYTES >> 2),
       ring,
       batch,
+      asks: new AskReader(asks.buffer),
       records: new RelayReader(ring.buffer),
       exited,
     };

@@ -42,6 +42,7 @@ class Bench extends StoreBench {
   readonly zones = new ZoneTable([
     { name: nameFromText("example.org."), partition: PARTITION, row: this.row, slow: false },
     { name: nameFromText("slow.test."), partition: PARTITION, row: this.row, slow: true },
+    { name: nameFromText("denials.test."), partition: PARTITION, row: this.row, slow: false, seesDenials: true },
   ]);
   ringIsFull = false;
   readonly path = new FastPath({
@@ -235,6 +236,29 @@ describe("a hit that is too large", () => {
     assert.equal(reply.flags & FLAG_TC, 0);
     assert.equal(reply.answers.length, 1);
     assert.ok(reply.additional.length > 0 && reply.additional.length < 30);
+  });
+});
+
+describe("a zone whose denials a plugin wants to see", () => {
+  it("is answered here but for NXDOMAIN", () => {
+    const bench = new Bench();
+    const soa = ["denials.test. 30 IN SOA ns. admin. 1 2 3 4 30"];
+    bench.cache("www.denials.test.", "A", WWW);
+    bench.cache("www.denials.test.", "AAAA", { authority: soa }, {}, { kind: KIND_DENIAL, answers: false });
+    const denial = { kind: KIND_DENIAL, answers: false, deniesName: true };
+    bench.cache("no.denials.test.", "A", { rcode: 3, authority: soa }, {}, denial);
+    bench.cache("no.example.org.", "A", { rcode: 3, authority: soa }, {}, denial);
+    const here = [
+      queryFor("www.denials.test.", A),
+      queryFor("www.denials.test.", AAAA),
+      queryFor("no.example.org.", A),
+    ];
+    const replies = bench.serve(...here, queryFor("no.denials.test.", A));
+    assert.deepEqual(
+      replies.map((reply) => (reply === undefined ? "main" : (reply[3] ?? 0) & 15)),
+      [0, 0, 3, "main"],
+    );
+    assert.equal(bench.relayed.length, 1);
   });
 });
 

@@ -26,8 +26,9 @@ import {
 import { admitQuery, QueryView, VERDICT_ACCEPT, VERDICT_DROP } from "../../dns/query-view.ts";
 import { writeRefusal } from "../../dns/refusal.ts";
 import { truncateByRrset } from "../../dns/truncate.ts";
-import { CLASS_IN, RCODE_REFUSED, TYPE_DS } from "../../dns/types.ts";
+import { CLASS_IN, RCODE_NXDOMAIN, RCODE_REFUSED, TYPE_DS } from "../../dns/types.ts";
 import type { AnswerReader } from "../cache/answer-reader.ts";
+import type { AskWriter } from "../clients/ask-ring.ts";
 import {
   addTo,
   countBatch,
@@ -79,6 +80,8 @@ export interface FastPathParts {
   /** Index of this thread's page of counters. */
   readonly thread: number;
   readonly relay: Relay;
+  /** Told who asked; default: nobody is. */
+  readonly asks?: AskWriter | undefined;
 }
 
 const AF_INET6 = 10;
@@ -94,6 +97,7 @@ export class FastPath {
   readonly #page: number;
   readonly #thread: number;
   readonly #relay: Relay;
+  readonly #asks: AskWriter | undefined;
   readonly #view: QueryView;
   /** Hits of this batch by row, for the duration histograms. */
   readonly #hitsByRow: Int32Array;
@@ -109,6 +113,7 @@ export class FastPath {
     this.#page = parts.counters.pageAt(parts.thread);
     this.#thread = parts.thread;
     this.#relay = parts.relay;
+    this.#asks = parts.asks;
     this.#view = new QueryView();
     this.#hitsByRow = new Int32Array(MAX_ROWS);
     this.#receivedAtMs = 0;
@@ -127,10 +132,14 @@ export class FastPath {
     if (n <= 0) return n;
     this.#receivedAtMs = this.#clock.monotonicMs();
     this.#nowS = this.#reader.secondsAt(this.#receivedAtMs);
+    const asks = this.#asks?.begin() === true ? this.#asks : undefined;
     for (let i = 0; i < n; i++) {
       const length = this.#answer(io, i, listener, zones);
-      if (length > 0) io.reply(i, length);
+      if (length <= 0) continue;
+      asks?.put(io, i, this.#view.questionEnd, length, this.#receivedAtMs);
+      io.reply(i, length);
     }
+    asks?.end();
     io.flush();
     this.#countBatch(n, zones);
     return n;
@@ -178,7 +187,9 @@ export class FastPath {
       zone.partition,
       this.#nowS,
     );
-    if (slot < 0) return this.#toMain(io, i, listener, length);
+    if (slot < 0 || (zone.seesDenials && reader.rcodeOf(slot) === RCODE_NXDOMAIN)) {
+      return this.#toMain(io, i, listener, length);
+    }
     const tail = reader.copy(
       slot,
       bytes,

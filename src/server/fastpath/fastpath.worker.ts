@@ -13,6 +13,7 @@ import { drainEventFd, signalEventFd } from "../../linux/event-fd.ts";
 import { openRegion, type RegionHandle } from "../../linux/shared-region.ts";
 import { waitAtMost } from "../../linux/socket-wait.ts";
 import { AnswerReader } from "../cache/answer-reader.ts";
+import { AskWriter } from "../clients/ask-ring.ts";
 import {
   addTo,
   FastpathCounters,
@@ -74,6 +75,7 @@ const fastPath = new FastPath({
   counters,
   thread: start.thread,
   relay,
+  asks: new AskWriter(openRegion(start.asks).buffer),
 });
 const waiter = new EpollWaiter({ fd: start.epollFd });
 const listeners = new Map<number, ServedListener>();

@@ -10,6 +10,7 @@ import {
   supportsSegmentation,
   type UdpSocket,
 } from "../../linux/udp-socket.ts";
+import type { AskReader } from "../clients/ask-ring.ts";
 import type { AnswerStore } from "../cache/answer-store.ts";
 import { addTo, DROP_KERNEL_QUEUE, DROPS_AT, UPSTREAM_DATAGRAMS_AT } from "../metrics/fastpath-counters.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -45,6 +46,7 @@ const MAIN_PAGE = 0;
 export class FfiFront implements UdpFront {
   readonly description: string;
   readonly ports: UpstreamPorts;
+  readonly asks: readonly AskReader[];
   readonly #threads: FastPathThreads;
   readonly #replies: SendBatch;
   readonly #watch: LoopWatch;
@@ -89,6 +91,7 @@ export class FfiFront implements UdpFront {
       onQuery: (record) => this.#take(record),
       onCrash: options.onCrash,
     });
+    this.asks = this.#threads.asks;
     const { fastpath } = options.metrics;
     const page = fastpath.pageAt(MAIN_PAGE);
     this.ports = new BatchPorts(this.#watch, (count) => addTo(fastpath.floats, page + UPSTREAM_DATAGRAMS_AT, count));

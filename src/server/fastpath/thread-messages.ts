@@ -15,6 +15,8 @@ export interface ThreadStart {
   readonly wakeFd: number;
   readonly control: ThreadControl;
   readonly ring: RegionHandle;
+  /** `ASK_REGION_BYTES`. */
+  readonly asks: RegionHandle;
   /** `BATCH_BYTES`: what it has received stays there when the process dies. */
   readonly batch: RegionHandle;
   readonly store: AnswerStoreHandle;

@@ -15,12 +15,14 @@ export interface FastZone {
   readonly row: number;
   /** Every query of this zone goes through the chain: a plugin above the cache must see it, or there is no cache. */
   readonly slow: boolean;
+  /** NXDOMAIN is left to the chain, where a plugin above the cache may find another name instead. */
+  readonly seesDenials?: boolean;
 }
 
 const NONE = -1;
 
 export class ZoneTable {
-  readonly zones: readonly FastZone[];
+  readonly zones: readonly Required<FastZone>[];
   /** First zone of each wire length, 0 to 255. */
   readonly #firstOfLength: Int16Array;
   /** Next zone of the same length. */
@@ -28,7 +30,13 @@ export class ZoneTable {
 
   constructor(zones: readonly FastZone[]) {
     // Objects of one shape, wherever they came from: those out of a posted message have another, and V8 would compile twice.
-    this.zones = zones.map(({ name, partition, row, slow }) => ({ name, partition, row, slow }));
+    this.zones = zones.map(({ name, partition, row, slow, seesDenials }) => ({
+      name,
+      partition,
+      row,
+      slow,
+      seesDenials: seesDenials === true,
+    }));
     this.#firstOfLength = new Int16Array(256).fill(NONE);
     this.#next = new Int16Array(zones.length).fill(NONE);
     for (const [index, zone] of zones.entries()) {

@@ -30,6 +30,29 @@ export const STANDBY_MISSES_FLOAT = 19;
 /** Milliseconds from a server's end to the next one being ready, the last time. */
 export const LAST_GAP_MS_FLOAT = 20;
 
+/**
+ * Of the node agent (`node-life.ts`), written by the keeper; all are 0 without one.
+ *
+ * 1 + index into `INTERCEPTS` and `BACKENDS`: what was chosen.
+ */
+export const NODE_INTERCEPT_FLOAT = 32;
+export const NODE_BACKEND_FLOAT = 33;
+/** 1 while packet rules bring queries here. */
+export const NODE_CAPTURING_FLOAT = 34;
+/** Rules, addresses and links that were put back because somebody had taken them away. */
+export const NODE_RESTORED_FLOAT = 35;
+/** CLOCK_MONOTONIC, milliseconds: the last time that the lease was refreshed; 0: never. */
+export const NODE_LEASED_AT_MS_FLOAT = 36;
+/** Checks of rules and interface. */
+export const NODE_CHECKS_FLOAT = 37;
+/** Failures, by place in `SETUP_ERROR_TYPES`. */
+export const NODE_ERRORS_FLOAT = 40;
+
+export const INTERCEPTS = ["address", "rewrite", "none"] as const;
+export const BACKENDS = ["nftables", "iptables", "none"] as const;
+/** Values of `errortype` that the keeper counts; `configmap` is the server's. */
+export const SETUP_ERROR_TYPES = ["iptables", "iptables_lock", "interface_add", "interface_check"] as const;
+
 export const THREADS_MAX = 64;
 export const THREADS_AT = 1024;
 export const THREAD_BYTES = 64;

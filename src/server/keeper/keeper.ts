@@ -1,10 +1,13 @@
-/** `nodens serve` as the keeper of its server: entry of the process, loaded by `bin/nodens.js`. */
+/** The keeper of a server: entry of the process, loaded by the launchers in `bin/`. */
 import { systemClock } from "../../base/clock.ts";
 import { describeError } from "../../base/errors.ts";
 import { standardLog } from "../../base/log.ts";
 import { libc } from "../../linux/libc.ts";
 import { Handover } from "./handover.ts";
 import { KeeperError } from "./keeper-error.ts";
+import { NODE_END_SIGNAL } from "./names.ts";
+import { NodeLife, type NodePlan } from "./node-life.ts";
+import { trapNodeSignals } from "./node-signals.ts";
 import { Supervisor } from "./supervisor.ts";
 
 export interface KeeperOptions {
@@ -13,6 +16,8 @@ export interface KeeperOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Path of the socket by which instances hand over, one to the next; undefined: none do. */
   readonly handover?: string | undefined;
+  /** What this keeper does to the node; undefined: nothing. */
+  readonly node?: NodePlan;
 }
 
 /** Whether this machine can have a keeper: it needs the C library. */
@@ -31,18 +36,51 @@ export async function runKeeper(options: KeeperOptions): Promise<number> {
     process.stderr.write(`nodens: ${describeError(error)}\n`);
     return 1;
   }
+  let served = false;
   const supervisor = new Supervisor({
     ...options,
     log,
     clock: systemClock,
     inheritance: handover?.inheritance,
-    onFirstReady: () => handover?.serve(supervisor),
+    onFirstReady: () => {
+      served = true;
+      handover?.serve({
+        get kept() {
+          return supervisor.kept;
+        },
+        handOver: (leave) => {
+          node?.leave();
+          supervisor.handOver(leave);
+        },
+        take: (left) => supervisor.take(left),
+      });
+      node?.serves();
+      // The instance before has the node's queries already.
+      if (handover?.inheritance !== undefined) void node?.capture();
+    },
+    onAnswers: () => void node?.capture(),
+    onFallback: (endpoints) => node?.tellFallback(endpoints),
   });
-  const end = (signal: NodeJS.Signals): void => supervisor.end(signal);
-  const reload = (signal: NodeJS.Signals): void => supervisor.reload(signal);
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, end);
-  for (const signal of ["SIGUSR1", "SIGHUP"] as const) process.on(signal, reload);
+  const node =
+    options.node === undefined
+      ? undefined
+      : new NodeLife({ ...options.node, log, clock: systemClock, counters: supervisor.counters });
+  let exitCode: (code: number) => number = (code) => code;
+  if (node === undefined) {
+    const end = (signal: NodeJS.Signals): void => supervisor.end(signal);
+    const reload = (signal: NodeJS.Signals): void => supervisor.reload(signal);
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, end);
+    for (const signal of ["SIGUSR1", "SIGHUP"] as const) process.on(signal, reload);
+  } else {
+    exitCode = trapNodeSignals({
+      node,
+      end: (how) => supervisor.end(how === "in order" ? NODE_END_SIGNAL : "SIGKILL"),
+      reload: (signal) => supervisor.reload(signal),
+    });
+  }
+  await node?.prepare();
   const code = await supervisor.run();
+  await node?.finish(served);
   handover?.close();
-  return code;
+  return exitCode(code);
 }

@@ -31,7 +31,8 @@ const travelled = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 describe("messages to the keeper", () => {
   it("come out as they went in", () => {
     const keep = { op: "keep", name: "udp/127.0.0.1/53", meta: { id: 4 } };
-    for (const message of [keep, { op: "drop", name: "beats" }, { op: "ready" }]) {
+    const fallback = { op: "fallback", endpoints: ["10.244.1.2:53", "[fd00::2]:53", "10.244.1.3"] };
+    for (const message of [keep, { op: "drop", name: "beats" }, { op: "ready" }, { op: "answers" }, fallback]) {
       assert.deepEqual(toKeeperOf(travelled(message)), message);
     }
     assert.deepEqual(toKeeperOf(travelled({ op: "plan", plan: planToJson(PLAN) })), { op: "plan", plan: PLAN });
@@ -53,6 +54,10 @@ describe("messages to the keeper", () => {
     ["an empty name", { op: "drop", name: "" }],
     ["a long name", { op: "drop", name: "x".repeat(201) }],
     ["meta that is no object", { op: "keep", name: "a", meta: [] }],
+    ["endpoints that are no list", { op: "fallback", endpoints: "10.244.1.2" }],
+    ["an endpoint that is none", { op: "fallback", endpoints: ["10.244.1.2", "kube-dns"] }],
+    ["an endpoint that is no text", { op: "fallback", endpoints: [53] }],
+    ["too many endpoints", { op: "fallback", endpoints: Array.from({ length: 65 }, (_, i) => `10.244.1.${i}`) }],
     ["no plan", { op: "plan" }],
     ["a plan without a store", { op: "plan", plan: { listeners: [] } }],
     ["a plan without listeners", { op: "plan", plan: { store: "a" } }],

@@ -5,11 +5,14 @@
  *                     drop   name                       close it
  *                     plan   plan                       what the standby serves from now on
  *                     ready                             this server serves: the standby steps back
+ *                     answers                           its upstreams answer: the node may send its queries here
+ *                     fallback endpoints                who is to answer for the node while nobody does here
  *   keeper → server   kept   version generation previous items last + a descriptor each item: at the start, and only then
  *
  * The other process may be of another version, so what comes is checked field by field; fields that are not known are
  * passed over.
  */
+import { endpointOf, ENDPOINTS_MAX } from "./endpoint.ts";
 import { integerOf, objectOf } from "./fields.ts";
 import { KeeperError } from "./keeper-error.ts";
 import { type StandbyPlan, standbyPlanOf } from "./standby-plan.ts";
@@ -29,7 +32,9 @@ export type ToKeeper =
   | { readonly op: "keep"; readonly name: string; readonly meta: Meta }
   | { readonly op: "drop"; readonly name: string }
   | { readonly op: "plan"; readonly plan: StandbyPlan }
-  | { readonly op: "ready" };
+  | { readonly op: "ready" }
+  | { readonly op: "answers" }
+  | { readonly op: "fallback"; readonly endpoints: readonly string[] };
 
 /** What became of the server before: there was none, it died, it still serves (hand-over). */
 export type Previous = "none" | "dead" | "alive";
@@ -59,6 +64,10 @@ export function toKeeperOf(value: unknown): ToKeeper {
       return { op: "plan", plan: standbyPlanOf(message["plan"]) };
     case "ready":
       return { op: "ready" };
+    case "answers":
+      return { op: "answers" };
+    case "fallback":
+      return { op: "fallback", endpoints: endpointsOf(message["endpoints"]) };
     default:
       throw new KeeperError(`a message of an unknown kind: ${JSON.stringify(message["op"])}`);
   }
@@ -85,6 +94,15 @@ export function keptMessageOf(value: unknown): KeptMessage | undefined {
     items: items.map((item: unknown) => itemOf(objectOf(item, "an item"))),
     last: last === true,
   };
+}
+
+function endpointsOf(value: unknown): readonly string[] {
+  if (!Array.isArray(value) || value.length > ENDPOINTS_MAX) throw new KeeperError("the endpoints are no list");
+  return value.map((each: unknown) => {
+    const endpoint = typeof each === "string" ? endpointOf(each) : undefined;
+    if (endpoint === undefined) throw new KeeperError(`not an endpoint: ${JSON.stringify(each)?.slice(0, 100)}`);
+    return endpoint;
+  });
 }
 
 function itemOf(value: Readonly<Record<string, unknown>>): Item {

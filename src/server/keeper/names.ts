@@ -25,6 +25,11 @@ export function isHandedOver(name: string): boolean {
 
 /** Tells a server to end without lameduck: another instance serves already. */
 export const HANDED_OVER_SIGNAL = "SIGUSR2";
+/**
+ * Tells the server of a node agent to end in good order. A service manager may send SIGTERM to keeper and server at once; the
+ * server then waits for this, which the keeper sends when no more queries are brought here.
+ */
+export const NODE_END_SIGNAL = "SIGPWR";
 /** Number of the descriptor by which the server talks to its keeper. */
 export const CHANNEL_VARIABLE = "NODENS_KEEPER_FD";
 /** The keeper's process id. */

@@ -45,12 +45,10 @@ export interface SupervisorOptions {
   readonly inheritance?: Inheritance | undefined;
   /** Called once, when a server serves here for the first time. */
   readonly onFirstReady?: () => void;
-  /**
-   * Called once, when the last server has gone and before the sockets are closed.
-   *
-   * @param handedOver another keeper's server serves by them
-   */
-  readonly beforeEnd?: (handedOver: boolean) => void | Promise<void>;
+  /** A server says that its upstreams answer. */
+  readonly onAnswers?: () => void;
+  /** A server knows who is to answer while nobody does here. */
+  readonly onFallback?: (endpoints: readonly string[]) => void;
 }
 
 /** Its number in the server. */
@@ -117,12 +115,16 @@ export class Supervisor {
     this.#looker = setTimeout(() => this.#look(), this.#hangs.nextLookMs);
   }
 
+  /** Where the keeper counts (`beats-layout.ts`): to be read by servers, until `run` has ended. */
+  get counters(): Float64Array {
+    return this.#floats;
+  }
+
   /** Starts the first server. @returns the exit code, when all is over */
   async run(): Promise<number> {
     this.#start();
     const code = await this.#ended.promise;
     clearTimeout(this.#looker);
-    await this.#options.beforeEnd?.(this.#successor !== undefined);
     this.#standby.close();
     this.#watch.close();
     this.#kept.close();
@@ -266,6 +268,10 @@ export class Supervisor {
       } else if (message.op === "plan") {
         if (!this.#standby.plan(message.plan, this.#kept))
           throw new KeeperError(`${message.plan.store} is no store to serve from`);
+      } else if (message.op === "answers") {
+        this.#options.onAnswers?.();
+      } else if (message.op === "fallback") {
+        this.#options.onFallback?.(message.endpoints);
       } else {
         this.#becomeReady(server);
       }

@@ -33,6 +33,10 @@ health_request_failures_total counter
 hosts_entries gauge hostsfile
 hosts_reload_timestamp_seconds gauge
 autopath_success_total counter server
+kubernetes_dns_programming_duration_seconds histogram service_kind
+kubernetes_rest_client_request_duration_seconds histogram verb host
+kubernetes_rest_client_rate_limiter_duration_seconds histogram verb host
+kubernetes_rest_client_requests_total counter code method host
 dns64_requests_translated_total counter server
 local_localhost_requests_total counter
 reload_failed_total counter
@@ -44,6 +48,7 @@ acl_dropped_requests_total counter server zone view
 template_matches_total counter server zone view class type
 template_template_failures_total counter server zone view class type section template
 template_rr_failures_total counter server zone view class type section template
+nodecache_setup_errors_total counter errortype
 `;
 
 describe("the catalogue of metrics", () => {
@@ -63,6 +68,9 @@ describe("the catalogue of metrics", () => {
     assert.equal(specOf("coredns_proxy_request_duration_seconds").buckets, "seconds");
     assert.equal(specOf("coredns_health_request_duration_seconds").buckets, "slimSeconds");
     assert.equal(specOf("coredns_dns_request_size_bytes").buckets, "bytes");
+    assert.deepEqual(BUCKETS.longSeconds.slice(0, 2), [0.001, 0.002]);
+    assert.equal(BUCKETS.longSeconds.length, 20);
+    assert.equal(specOf("coredns_kubernetes_dns_programming_duration_seconds").buckets, "longSeconds");
   });
 
   it("follows the naming rules of Prometheus", () => {
@@ -77,8 +85,10 @@ describe("the catalogue of metrics", () => {
     }
   });
 
-  it("has no label for names of queries and addresses of clients", () => {
-    const labels = new Set(METRIC_NAMES.flatMap((name) => specOf(name).labels));
+  it("has no label for names of queries and addresses of clients, unless the operator asks for clients", () => {
+    // `--count-clients metrics`
+    const always = METRIC_NAMES.filter((name) => !name.startsWith("nodens_client_"));
+    const labels = new Set(always.flatMap((name) => specOf(name).labels));
     for (const forbidden of ["name_queried", "qname", "client", "pod", "ip", "remote"]) {
       assert.ok(!labels.has(forbidden), forbidden);
     }

@@ -7,7 +7,7 @@
  *
  * `home` says where the values live: `rows` (shared memory, one row a server, zone and view: `server-rows.ts`),
  * `threads` (shared memory, one page a thread: `fastpath-counters.ts`), or `events` (objects of the main thread:
- * `event-families.ts`). Names of queries and addresses of clients are never label values.
+ * `event-families.ts`). Names of queries are never label values, and clients are only where the operator asks for it.
  */
 import type { BucketScale } from "./buckets.ts";
 
@@ -261,6 +261,51 @@ export const CATALOGUE = {
     help: "Questions answered by following the search path for the client.",
     labels: ["server"],
   },
+  coredns_kubernetes_dns_programming_duration_seconds: {
+    kind: "histogram",
+    home: "events",
+    help: "Time from a change of a Service's endpoints (their trigger time) to answers that have it.",
+    labels: ["service_kind"],
+    buckets: "longSeconds",
+  },
+  coredns_kubernetes_rest_client_request_duration_seconds: {
+    kind: "histogram",
+    home: "events",
+    help: "Time until the Kubernetes API server began its response.",
+    labels: ["verb", "host"],
+    buckets: "requestSeconds",
+  },
+  coredns_kubernetes_rest_client_rate_limiter_duration_seconds: {
+    kind: "histogram",
+    home: "events",
+    help: "Time that requests to the Kubernetes API server waited for the bounds that are set.",
+    labels: ["verb", "host"],
+    buckets: "requestSeconds",
+  },
+  coredns_kubernetes_rest_client_requests_total: {
+    kind: "counter",
+    home: "events",
+    help: "Requests to the Kubernetes API server, by HTTP status; <error> without a response.",
+    labels: ["code", "method", "host"],
+  },
+  nodens_kubernetes_objects: {
+    kind: "gauge",
+    home: "events",
+    help: "Objects of the cluster that are known.",
+    labels: ["source", "kind"],
+  },
+  nodens_kubernetes_stale_seconds: {
+    kind: "gauge",
+    home: "events",
+    help: "For how long the objects have been out of date, for the API server cannot be read; 0 while they are current.",
+    labels: ["source"],
+  },
+  nodens_kubernetes_answers_dropped_total: {
+    kind: "counter",
+    home: "events",
+    help: "Cached answers that were dropped since the objects that they were made of had changed.",
+    labels: ["source"],
+  },
   coredns_dns64_requests_translated_total: {
     kind: "counter",
     home: "events",
@@ -402,6 +447,12 @@ export const CATALOGUE = {
     help: "Questions under way to upstreams.",
     labels: [],
   },
+  nodens_upstream_attempts_in_flight: {
+    kind: "gauge",
+    home: "events",
+    help: "Messages to an upstream that wait for its reply, health checks not among them.",
+    labels: ["to"],
+  },
   nodens_upstream_overloads_total: {
     kind: "counter",
     home: "events",
@@ -462,6 +513,42 @@ export const CATALOGUE = {
     help: "Queries that the standby put to an upstream or left to the next server.",
     labels: [],
   },
+  coredns_nodecache_setup_errors_total: {
+    kind: "counter",
+    home: "events",
+    help: "The number of errors during periodic network setup for node-cache.",
+    labels: ["errortype"],
+  },
+  nodens_node_info: {
+    kind: "info",
+    home: "events",
+    help: "How the node agent gets the queries of its node.",
+    labels: ["intercept", "rules"],
+  },
+  nodens_node_capturing: {
+    kind: "gauge",
+    home: "events",
+    help: "1 while packet rules bring queries here.",
+    labels: [],
+  },
+  nodens_node_checks_total: {
+    kind: "counter",
+    home: "events",
+    help: "Checks of packet rules and interface.",
+    labels: [],
+  },
+  nodens_node_restored_total: {
+    kind: "counter",
+    home: "events",
+    help: "Rules, addresses and links that were put back because somebody had taken them away.",
+    labels: [],
+  },
+  nodens_node_lease_age_seconds: {
+    kind: "gauge",
+    home: "events",
+    help: "Time since the lease was refreshed by which queries of the node's own processes come here.",
+    labels: [],
+  },
   nodens_dnstap_messages_total: {
     kind: "counter",
     home: "events",
@@ -502,6 +589,43 @@ export const CATALOGUE = {
     kind: "counter",
     home: "events",
     help: "Times that reading from a TCP client stopped because too many of its queries or answers were waiting.",
+    labels: [],
+  },
+  nodens_client_queries_total: {
+    kind: "counter",
+    home: "events",
+    help: "Queries of a pod; of a client whose pod is not known, its address stands in place of the pod.",
+    labels: ["namespace", "pod"],
+  },
+  nodens_client_nxdomain_total: {
+    kind: "counter",
+    home: "events",
+    help: "Queries of a pod that were answered NXDOMAIN.",
+    labels: ["namespace", "pod"],
+  },
+  nodens_client_search_waste_total: {
+    kind: "counter",
+    home: "events",
+    help: "Queries of a pod that its search list made for nothing.",
+    labels: ["namespace", "pod"],
+  },
+  nodens_client_miss_duration_seconds: {
+    kind: "histogram",
+    home: "events",
+    help: "Time that queries of a pod took which the cache did not answer.",
+    labels: ["namespace", "pod"],
+    buckets: "slimSeconds",
+  },
+  nodens_clients_counted_total: {
+    kind: "counter",
+    home: "events",
+    help: "Queries counted by client.",
+    labels: [],
+  },
+  nodens_clients_uncounted_total: {
+    kind: "counter",
+    home: "events",
+    help: "Queries that were to be counted by client, and came too fast for it.",
     labels: [],
   },
   nodens_event_loop_delay_seconds: {

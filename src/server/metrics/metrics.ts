@@ -14,6 +14,7 @@ import { fastpathFamilies } from "./fastpath-families.ts";
 import { rowFamilies } from "./row-families.ts";
 import { RESPONDING_PLUGINS } from "./row-layout.ts";
 import { RowTable } from "./row-table.ts";
+import { sumUp, type Totals } from "./totals.ts";
 import { ServerRows, type ServerRowsHandle } from "./server-rows.ts";
 
 /** Goes to a worker thread; open it with `new ServerRows(handle.rows)`, `new FastpathCounters(handle.fastpath)`. */
@@ -141,6 +142,11 @@ export class Metrics {
   /** Turns the costlier runtime metrics on, for the rest of the process's life. */
   enableRuntimeMetrics(): void {
     this.#runtimeMetrics = true;
+  }
+
+  /** What all servers, zones and views have counted together. */
+  totals(): Totals {
+    return sumUp(this.rows, this.#table.size + 1, this.fastpath);
   }
 
   /** Every family with its values now. */

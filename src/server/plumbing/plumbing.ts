@@ -6,7 +6,8 @@
  *
  * Order of a life: `ensureInterface`, then sockets are bound and answers are ready, then `ensureRules` and the lease every
  * `LEASE_REFRESH_MS`, and both again at each check. At the end `removeRules`, then what is in flight is answered, then
- * `removeInterface`. When another instance has taken over, nothing is removed: it is the other's now.
+ * `removeInterface`, whether an interface was to be set up or not. When another instance has taken over, nothing is removed:
+ * it is the other's now.
  */
 
 /** The lease lets queries of the node's own processes in (`design: rules gated on the socket`); it is refreshed this often. */
@@ -44,11 +45,15 @@ export interface Change {
   readonly kind: "added" | "restored" | "removed" | "failed";
   /** One line: `raw PREROUTING -d 169.254.20.10/32 -p udp …`, `interface nodelocaldns`. */
   readonly what: string;
-  /** Only when failed: which counter of `coredns_nodecache_setup_errors_total` it belongs to, and one line why. */
-  readonly failure?: {
-    readonly errorType: "iptables" | "iptables_lock" | "interface_add" | "interface_check";
-    readonly reason: string;
-  };
+  /** Only when failed. */
+  readonly failure?: Failure;
+}
+
+export interface Failure {
+  /** Which counter of `coredns_nodecache_setup_errors_total` it belongs to. */
+  readonly errorType: "iptables" | "iptables_lock" | "interface_add" | "interface_check";
+  /** One line why, and what to do. */
+  readonly reason: string;
 }
 
 export interface Plumbing {
@@ -60,15 +65,22 @@ export interface Plumbing {
   };
   /** Addresses that the server is to bind beside `localAddresses` (the private address of `rewrite`). */
   readonly extraAddresses: readonly string[];
-  /** Makes or adopts link and addresses. @returns what was changed; empty when all was there. Never rejects. */
+  /**
+   * Makes or adopts link and addresses. The first time, too: rules that a dead instance left catch nothing until
+   * `ensureRules`; those of one that is alive (its lease says so) stay as they are.
+   *
+   * @returns what was changed; empty when all was there. Never rejects.
+   */
   ensureInterface(): Promise<readonly Change[]>;
   /** Puts missing rules in, takes duplicates out, adopts leftovers. All or nothing per backend. Never rejects. */
   ensureRules(): Promise<readonly Change[]>;
-  /** Other endpoints; in force with the next `ensureRules`. */
+  /** Other endpoints; in force with the next `ensureRules`. Throws PlumbingError when one is no address. */
   setFallback(fallback: readonly string[]): void;
   /** Lets queries of the node's own processes in for another `LEASE_MS`. Quick and synchronous; failures are told by the next `ensureRules`. */
   refreshLease(): void;
+  /** Nothing new is caught any more. What makes answers under way reach their clients stays until `removeInterface`. */
   removeRules(): Promise<readonly Change[]>;
+  /** The interface, and all that is left of the rules. */
   removeInterface(): Promise<readonly Change[]>;
   /** Closes handles; changes nothing on the node. */
   close(): void;

@@ -7,7 +7,8 @@
  */
 import type { Socket } from "node:net";
 import type { Server, TLSSocket } from "node:tls";
-import type { ClientAuth, TlsCredentials, TlsSource } from "../chain/stream-settings.ts";
+import { type ClientAuth, isAdmitted, type TlsCredentials } from "../../base/client-certificate.ts";
+import type { TlsSource } from "../chain/stream-settings.ts";
 
 export interface TlsAcceptorOptions {
   readonly source: TlsSource;
@@ -100,23 +101,4 @@ export class TlsAcceptor {
 
 function keyOf(socket: Socket): string {
   return `${socket.remoteAddress} ${socket.remotePort}`;
-}
-
-/** With TLS 1.3 a server learns of a missing certificate only when the handshake is over. */
-function isAdmitted(socket: TLSSocket, clientAuth: ClientAuth): boolean {
-  switch (clientAuth) {
-    case "nocert":
-    case "request":
-      return true;
-    case "require":
-      return hasCertificate(socket);
-    case "verify_if_given":
-      return socket.authorized || !hasCertificate(socket);
-    case "require_and_verify":
-      return socket.authorized;
-  }
-}
-
-function hasCertificate(socket: TLSSocket): boolean {
-  return Object.keys(socket.getPeerCertificate()).length > 0;
 }

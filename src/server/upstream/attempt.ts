@@ -39,6 +39,12 @@ export interface Carrier {
   send(attempt: Attempt, nowMs: number): FailureKind | undefined;
   /** Once a second: closes what is too old or idle. */
   sweep(nowMs: number): void;
+  /**
+   * Closes all connections; attempts on them go out again over new ones, or fail.
+   *
+   * @returns how many; absent where there are none
+   */
+  renew?(): number;
   /** Closes all. Attempts still there get no call. */
   close(): void;
 }

@@ -185,7 +185,7 @@ export class Flight extends WheelEntry implements AttemptOwner {
       oldest !== undefined && nowMs >= oldest.sentAtMs + timing.readTimeoutMs;
       oldest = this.#open[0]
     ) {
-      this.#open.shift();
+      this.#forget(oldest);
       oldest.place?.doubt(oldest);
       oldest.cancel();
       this.#noteFailure(oldest, "timeout", nowMs);
@@ -325,6 +325,7 @@ export class Flight extends WheelEntry implements AttemptOwner {
       return false;
     }
     this.#group.tap?.sent({ to: server.to, proto: carrier.proto, sentAtMs: nowMs, wire: sentWire(attempt) });
+    server.stats.inFlight.add(1);
     if (this.#open.length === 0) this.#open = [attempt];
     else this.#open.push(attempt);
     const waits = this.#group.timing.retryWaitsMs;
@@ -375,7 +376,10 @@ export class Flight extends WheelEntry implements AttemptOwner {
     if (this.#done) return false;
     this.#done = true;
     this.#group.wheel.cancel(this);
-    for (const attempt of this.#open) attempt.cancel();
+    for (const attempt of this.#open) {
+      attempt.cancel();
+      this.#server(attempt.serverIndex).stats.inFlight.add(-1);
+    }
     this.#open = NO_ATTEMPTS;
     this.#group.finished(this);
     return true;
@@ -383,7 +387,9 @@ export class Flight extends WheelEntry implements AttemptOwner {
 
   #forget(attempt: Attempt): void {
     const at = this.#open.indexOf(attempt);
-    if (at >= 0) this.#open.splice(at, 1);
+    if (at < 0) return;
+    this.#open.splice(at, 1);
+    this.#server(attempt.serverIndex).stats.inFlight.add(-1);
   }
 
   #server(index: number): UpstreamServer {

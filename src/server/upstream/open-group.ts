@@ -6,6 +6,7 @@ import type { Carrier } from "./attempt.ts";
 import { DeadlineWheel } from "./deadline-wheel.ts";
 import { tcpDial, tlsDial, type TlsSettings } from "./dial.ts";
 import { DohClient, type DohMethod } from "./doh-client.ts";
+import type { OpenGroups } from "./open-groups.ts";
 import { EndOfTurn } from "./end-of-turn.ts";
 import type { FlightTiming } from "./flight.ts";
 import { HealthProbe, PROBE_TIMEOUT_MS, type ProbeSettings } from "./health-probe.ts";
@@ -46,6 +47,8 @@ export interface GroupServices {
   readonly ports: UpstreamPorts;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** Where it is told what becomes of addresses; absent: it is not. */
+  readonly upstreams?: OpenGroups | undefined;
   /** Absent: nobody looks on. */
   readonly upstreamTap?: UpstreamTap | undefined;
 }
@@ -88,5 +91,8 @@ export function openGroup(config: GroupConfig, services: GroupServices): Upstrea
   });
   const policy = makePolicy(config.policy, servers.length, ids);
   const stats = new ExchangeStats(services.metrics);
-  return new UpstreamGroup(config, { servers, policy, wheel, ids, stats, tap: services.upstreamTap, nowMs });
+  const parts = { servers, policy, wheel, ids, stats, tap: services.upstreamTap, nowMs };
+  const group: UpstreamGroup = new UpstreamGroup(config, { ...parts, onClose: () => leave?.() });
+  const leave = services.upstreams?.add(group);
+  return group;
 }

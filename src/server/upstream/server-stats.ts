@@ -30,6 +30,8 @@ export class ServerStats {
   readonly ednsFallbacks: CounterSeries;
   /** Replies over UDP with TC, asked again over TCP. */
   readonly truncated: CounterSeries;
+  /** Attempts that wait for a reply. */
+  readonly inFlight: GaugeSeries;
   readonly #metrics: Metrics;
   readonly #ignored: readonly CounterSeries[];
   readonly #hits: (CounterSeries | undefined)[];
@@ -44,6 +46,7 @@ export class ServerStats {
     this.retries = metrics.counter("nodens_upstream_retries_total").with(to);
     this.ednsFallbacks = metrics.counter("nodens_upstream_edns_fallbacks_total").with(to);
     this.truncated = metrics.counter("nodens_upstream_truncated_total").with(to);
+    this.inFlight = metrics.gauge("nodens_upstream_attempts_in_flight").with(to);
     this.#ignored = IGNORED_REASONS.map((reason) =>
       metrics.counter("nodens_upstream_replies_ignored_total").with(to, reason),
     );

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import {
   frame,
   respond,
@@ -52,6 +53,24 @@ describe("TCP to an upstream", () => {
     assert.equal(server.connectionsAccepted, 1);
     assert.equal(count("coredns_proxy_conn_cache_misses_total", { proto: "tcp" }), 1);
     assert.equal(count("coredns_proxy_conn_cache_hits_total", { proto: "tcp" }), 4);
+  });
+
+  it("leaves an endpoint that is said to have gone at once, and asks again what waits there", async () => {
+    let isGone = false;
+    const server = await upstream((query) => {
+      if (isGone) return { reply: numbered(query) };
+      return query.name === "n1.example." ? { reply: numbered(query) } : { delayMs: 60_000 };
+    });
+    const { ask, group } = exchange(server);
+    assert.equal(lastByte(await ask("n1.example.")), 1);
+    const waiting = ask("n2.example.");
+    await delay(50);
+    isGone = true;
+    assert.equal(group.renew("127.0.0.2"), 0);
+    assert.equal(group.renew("127.0.0.1"), 1);
+    assert.equal(lastByte(await waiting), 2);
+    assert.equal(lastByte(await ask("n3.example.")), 3);
+    assert.equal(server.connectionsAccepted, 2);
   });
 
   it("pipelines, and takes the answers in any order", async () => {

@@ -84,6 +84,13 @@ export class StreamPool implements Carrier, ConnectionOwner, TurnTask {
     }
   }
 
+  renew(): number {
+    const before = [...this.#connections];
+    this.#turnConnection = undefined;
+    for (const connection of before) connection.abandon();
+    return before.length;
+  }
+
   close(): void {
     for (const connection of this.#connections.splice(0)) connection.close();
   }

@@ -43,6 +43,8 @@ export interface GroupSettings {
 }
 
 export interface GroupParts {
+  /** Called when it closes. */
+  readonly onClose?: () => void;
   readonly servers: readonly UpstreamServer[];
   readonly policy: Policy;
   readonly wheel: DeadlineWheel;
@@ -162,6 +164,14 @@ export class UpstreamGroup implements FlightGroup {
     for (const server of this.servers) server.sweep(nowMs);
   }
 
+  /** Closes connections to an address (`OpenGroups.renew`). @returns how many */
+  renew(address: string): number {
+    const to = address.includes(":") ? `[${address}]:` : `${address}:`;
+    let closed = 0;
+    for (const server of this.servers) if (server.to.startsWith(to)) closed += server.renew();
+    return closed;
+  }
+
   /** Waits for the questions in flight, at most as long as one may last, then closes all sockets. */
   async close(): Promise<void> {
     if (this.#flights.size > 0) {
@@ -171,6 +181,7 @@ export class UpstreamGroup implements FlightGroup {
     }
     this.#closed = true;
     clearInterval(this.#sweeper);
+    this.#parts.onClose?.();
     for (const server of this.servers) server.close();
   }
 

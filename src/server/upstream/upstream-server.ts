@@ -82,6 +82,11 @@ export class UpstreamServer {
     this.stream.sweep(nowMs);
   }
 
+  /** @returns connections that were closed */
+  renew(): number {
+    return this.stream.renew?.() ?? 0;
+  }
+
   close(): void {
     this.probe?.stop();
     this.udp?.close();

@@ -4,11 +4,14 @@
  * It is open to whoever reaches the address, so everything is bounded: connections, header bytes, time for headers and
  * requests, idle time, and what a slow reader may hold up. Bodies are never read.
  */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from "node:http";
 import { type Readable, pipeline } from "node:stream";
+import type { SecureContextOptions, TLSSocket } from "node:tls";
+import { isAdmitted, type TlsCredentials } from "../../base/client-certificate.ts";
 import { describeError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { HttpBindError } from "./http-bind-error.ts";
+import type { HttpsSource } from "./https-source.ts";
 import { readListenAddress, type ListenAddress } from "./listen-address.ts";
 
 export const MAX_CONNECTIONS = 64;
@@ -95,6 +98,7 @@ export class HttpListener {
    * @param route gives the handler of a path, or undefined for none
    * @param onDefect told what a handler threw; the client gets 500
    * @param patience with it, an address that is in use is waited for behind the caller's back
+   * @param https with it, over TLS
    * @throws HttpBindError when the address is no address, or cannot be bound
    */
   static async open(
@@ -103,27 +107,15 @@ export class HttpListener {
     onDefect: (error: unknown) => void,
     timeouts: HttpTimeouts = TIMEOUTS,
     patience?: AddressPatience,
+    https?: HttpsSource,
   ): Promise<HttpListener> {
     const wanted = readListenAddress(address);
     if (typeof wanted === "string") throw new HttpBindError(address, { host: address, port: 0 }, new Error(wanted));
-    const serve = (request: IncomingMessage, response: ServerResponse): void =>
-      void answer(request, response, route, onDefect);
-    // Loaded when the first block asks for it: a server without admin HTTP is spared its memory.
-    const server = process.getBuiltinModule("node:http").createServer(
-      {
-        maxHeaderSize: MAX_HEADER_BYTES,
-        headersTimeout: timeouts.headersMs,
-        requestTimeout: timeouts.requestMs,
-        keepAliveTimeout: timeouts.keepAliveMs,
-        connectionsCheckingInterval: timeouts.checkEveryMs,
-        insecureHTTPParser: false,
-      },
-      serve,
+    const server = boundedServer(
+      (request, response) => void answer(request, response, route, onDefect),
+      timeouts,
+      https,
     );
-    // Without this, Node.js would invite the body that we do not read.
-    server.on("checkContinue", serve);
-    server.maxConnections = MAX_CONNECTIONS;
-    server.setTimeout(STALLED_MS);
     try {
       const bound = await listen(server, address, wanted);
       return new HttpListener(server, bound.address, bound.port, timeouts.closeGraceMs);
@@ -166,6 +158,65 @@ export class HttpListener {
   }
 }
 
+/** An HTTP server with the bounds of the top of this file, not listening yet. */
+export function boundedServer(
+  serve: (request: IncomingMessage, response: ServerResponse) => void,
+  timeouts: HttpTimeouts = TIMEOUTS,
+  https?: HttpsSource,
+): Server {
+  const bounds = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: timeouts.headersMs,
+    requestTimeout: timeouts.requestMs,
+    keepAliveTimeout: timeouts.keepAliveMs,
+    connectionsCheckingInterval: timeouts.checkEveryMs,
+    insecureHTTPParser: false,
+  };
+  // Loaded when the first block asks for it: a server without admin HTTP is spared its memory.
+  const server =
+    https === undefined
+      ? process.getBuiltinModule("node:http").createServer(bounds, serve)
+      : secureServer(bounds, serve, https);
+  // Without this, Node.js would invite the body that we do not read.
+  server.on("checkContinue", serve);
+  server.maxConnections = MAX_CONNECTIONS;
+  server.setTimeout(STALLED_MS);
+  return server;
+}
+
+function secureServer(bounds: ServerOptions, serve: RequestListener, https: HttpsSource): Server {
+  let used = https.current();
+  const certificates = ({ cert, key, ca }: TlsCredentials): SecureContextOptions => ({
+    cert,
+    key,
+    ...(ca === undefined ? {} : { ca }),
+    minVersion: https.minVersion,
+  });
+  const server = process.getBuiltinModule("node:https").createServer(
+    {
+      ...bounds,
+      ...certificates(used),
+      requestCert: used.clientAuth !== "nocert",
+      rejectUnauthorized: used.clientAuth === "require_and_verify",
+      handshakeTimeout: HEADERS_TIMEOUT_MS,
+    },
+    (request, response) => {
+      if (isAdmitted(request.socket as TLSSocket, used.clientAuth)) serve(request, response);
+      else request.destroy();
+    },
+  );
+  // Before the handshake begins: a certificate that was renewed is used without a restart.
+  server.prependListener("connection", () => {
+    const next = https.current();
+    if (next === used) return;
+    used = next;
+    server.setSecureContext(certificates(next));
+  });
+  // Node.js leaves it open after a time-out.
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
+  return server;
+}
+
 function isInUse(error: unknown): boolean {
   return (
     error instanceof HttpBindError &&
@@ -180,7 +231,8 @@ function numericHost(host: string): string {
   return host === "" ? "::" : host === "localhost" ? "127.0.0.1" : host;
 }
 
-async function answer(
+/** Answers a request by the handler of its path. Never rejects. */
+export async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   route: (path: string) => HttpHandler | undefined,

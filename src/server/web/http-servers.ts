@@ -6,6 +6,7 @@
  * newest handler answers.
  */
 import { type AddressPatience, HttpListener, type HttpHandler } from "./http-listener.ts";
+import type { HttpsSource } from "./https-source.ts";
 
 /** A path held on a listener. */
 export interface HttpLease {
@@ -46,10 +47,11 @@ export class HttpServers {
    * Serves GET and HEAD of `path`.
    *
    * @param address `:8080`, `localhost:9153`, `10.0.0.1:80`, `[::1]:80`
+   * @param https over TLS; of several for one address the first holds
    * @throws HttpBindError (NODENS_HTTP_BIND) when the address cannot be listened on
    */
-  async acquire(address: string, path: string, handle: HttpHandler): Promise<HttpLease> {
-    const shared = this.#shared.get(address) ?? this.#open(address);
+  async acquire(address: string, path: string, handle: HttpHandler, https?: HttpsSource): Promise<HttpLease> {
+    const shared = this.#shared.get(address) ?? this.#open(address, https);
     const lease = { path, handle };
     shared.leases.push(lease);
     try {
@@ -62,10 +64,10 @@ export class HttpServers {
     }
   }
 
-  #open(address: string): Shared {
+  #open(address: string, https: HttpsSource | undefined): Shared {
     const leases: Shared["leases"] = [];
     const route = (path: string): HttpHandler | undefined => leases.findLast((lease) => lease.path === path)?.handle;
-    const opening = HttpListener.open(address, route, this.#onDefect, undefined, this.#patience);
+    const opening = HttpListener.open(address, route, this.#onDefect, undefined, this.#patience, https);
     const shared: Shared = { leases, listener: undefined, opening };
     this.#shared.set(address, shared);
     return shared;

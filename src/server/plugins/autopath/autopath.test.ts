@@ -4,16 +4,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { decodeMessage, type Message } from "../../../dns/message.ts";
+import { nameFromText } from "../../../dns/name-text.ts";
 import type { Answer } from "../../chain/answer.ts";
 import { endOfChain } from "../../chain/failure.ts";
 import type { Handler } from "../../chain/handler.ts";
+import type { Query } from "../../chain/query.ts";
 import { Metrics } from "../../metrics/metrics.ts";
 import { linesOf, pluginServer } from "../../../../test/support/plugin-server.ts";
 import { nodata, nxdomain, responseTo } from "../../../../test/support/responses.ts";
 import { answerA, nxdomain as scriptedNxdomain } from "../../../../test/support/scripted-upstream.ts";
-import { chainOf, setUp, testQuery } from "../../../../test/support/setup-context.ts";
+import { answering, chainOf, emptyReply, setUp, testQuery } from "../../../../test/support/setup-context.ts";
 import { autopath } from "./autopath.ts";
-import { searchDomains } from "./search-list.ts";
+import { searchDomains } from "../../chain/search-list.ts";
 
 let folder = "";
 before(() => {
@@ -167,15 +169,15 @@ describe("autopath", () => {
 describe("the autopath directive", () => {
   const metrics = Metrics.create({ threads: 1 });
 
-  it("takes the slow path where it stands above the cache", () => {
+  it("sees NXDOMAIN that the cache holds, where it stands above", () => {
     const at = (compat: "1.12" | "1.14"): boolean =>
-      setUp(autopath, ". {\nautopath search\n}", { metrics, root: folder, compat }).context.seesEveryQuery;
+      setUp(autopath, ". {\nautopath search\n}", { metrics, root: folder, compat }).context.seesDenials;
     assert.deepEqual([at("1.14"), at("1.12")], [true, false]);
   });
 
   it("does nothing with an empty search list", () => {
     const { instance, context } = setUp(autopath, ". {\nautopath empty\n}", { metrics, root: folder });
-    assert.deepEqual([instance.handler, context.seesEveryQuery], [undefined, false]);
+    assert.deepEqual([instance.handler, context.seesDenials], [undefined, false]);
   });
 
   for (const [text, message] of [
@@ -183,8 +185,6 @@ describe("the autopath directive", () => {
     ["autopath kubernetes", /^Corefile:2:10: failed to parse "kubernetes": ENOENT/],
     ['autopath ""', /^Corefile:2:10: failed to parse ""/],
     ["autopath wrong", /^Corefile:2:10: failed to parse "wrong": "a\.\.b" is no domain name/],
-    ["autopath @kubernetes", /^Corefile:2:10: autopath @kubernetes needs the kubernetes plugin/],
-    ["autopath 10.0.0.0/8 @kubernetes", /^Corefile:2:21: autopath @kubernetes needs the kubernetes plugin/],
     ["autopath search {\nfoo\n}", /^Corefile:3:1: unknown property 'foo'$/],
   ] as const) {
     it(`refuses ${text.replaceAll("\n", " ")}`, () => {
@@ -192,8 +192,42 @@ describe("the autopath directive", () => {
     });
   }
 
-  it("says that @kubernetes comes with that plugin", () => {
-    assert.throws(() => setUp(autopath, ". {\nautopath @kubernetes\n}", { metrics }), { hint: /kubernetes plugin/ });
+  it("wants the plugin that it names in the block, and one that knows clients", async () => {
+    for (const sibling of [undefined, {}]) {
+      const context = { metrics, sibling: () => sibling };
+      const { instance } = setUp(autopath, ". {\nautopath example.org @kubernetes\n}", context);
+      const start = async (): Promise<void> => instance.start?.();
+      await assert.rejects(start, { message: /^Corefile:2:22: autopath @kubernetes needs the kubernetes plugin/ });
+    }
+  });
+
+  it("follows the list of the client, and none where it is not known", async () => {
+    const lists = new Map([["10.240.0.1", ["example.org.", "example.com."].map((domain) => nameFromText(domain))]]);
+    const teller = { searchPath: (query: Query) => lists.get(query.client.address) };
+    const { instance } = setUp(autopath, ". {\nautopath @kubernetes\n}", { metrics, sibling: () => teller });
+    await instance.start?.();
+    for (const [client, questions] of [
+      ["10.240.0.1", 3],
+      ["10.240.0.2", 1],
+    ] as const) {
+      const next = answering((query) => ({ wire: emptyReply(query, 3), plugin: "next" }));
+      await chainOf(instance, next).serve(testQuery("b.example.org", "A", { client }));
+      assert.equal(next.queries.length, questions, client);
+    }
+  });
+
+  it("with @kubernetes is above the cache in both orders", () => {
+    const at = (compat: "1.12" | "1.14"): readonly boolean[] => {
+      const { instance } = setUp(autopath, ". {\nautopath @kubernetes\n}", { metrics, compat });
+      return [instance.handler !== undefined, instance.aboveCache !== undefined];
+    };
+    assert.deepEqual(
+      [at("1.14"), at("1.12")],
+      [
+        [true, false],
+        [false, true],
+      ],
+    );
   });
 
   it("reads the last search or domain line", () => {
@@ -219,7 +253,10 @@ describe("autopath in a chain", () => {
         assert.deepEqual(lines, ["b.example.org. IN CNAME b.", "b. IN A 192.0.2.1"]);
       }
       assert.equal(upstream.queries.length, 4);
-      assert.equal(running.server.blocks[0]?.slow, compat === "1.14");
+      assert.deepEqual(
+        running.server.blocks.map(({ slow, seesDenials }) => [slow, seesDenials]),
+        [[false, compat === "1.14"]],
+      );
     });
   }
 });

@@ -18,11 +18,11 @@ import type { Answer } from "../../chain/answer.ts";
 import { emptyResponse, serverFailure } from "../../chain/failure.ts";
 import type { Handler } from "../../chain/handler.ts";
 import { withQuestion } from "../../chain/other-question.ts";
-import type { Directive, Plugin, PluginInstance, SetupContext } from "../../chain/plugin.ts";
+import type { Directive, Plugin, PluginInstance, SetupContext, Token } from "../../chain/plugin.ts";
 import type { Query } from "../../chain/query.ts";
+import { readSearchList } from "../../chain/search-list.ts";
 import { expectArgs, expectNoProperties, once, zonesOr } from "../../corefile/arguments.ts";
 import type { Counter } from "../../metrics/event-families.ts";
-import { readSearchList } from "./search-list.ts";
 
 const ROOT = new Uint8Array(1);
 
@@ -32,60 +32,73 @@ export const autopath: Plugin = {
     const directive = once(directives);
     const words = expectArgs(directive, 0, Number.POSITIVE_INFINITY);
     expectNoProperties(directive);
-    const file = words.at(-1);
-    if (file === undefined) throw new ConfigError(directive.name.position, "no resolv-conf specified");
-    if (file.text.startsWith("@")) {
-      const fact = `autopath ${file.text} needs the ${file.text.slice(1)} plugin to tell the search path of a client`;
-      const hint = "It comes with the kubernetes plugin; until then name a file in the form of resolv.conf";
-      throw new ConfigError(file.position, fact, { hint });
-    }
+    const last = words.at(-1);
+    if (last === undefined) throw new ConfigError(directive.name.position, "no resolv-conf specified");
     const zones = zonesOr(words.slice(0, -1), context.zones).map((zone) => nameFromText(zone));
-    const search = readSearchList(resolve(context.root, file.text), file);
+    const successes = context.metrics.counter("coredns_autopath_success_total");
+    const link = (searchOf: SearchOf) => (next: Handler) => new Autopath(next, zones, searchOf, successes);
+    if (last.text.startsWith("@")) return pluginAutopath(last, context, link);
+    const search = readSearchList(resolve(context.root, last.text), last);
     if (search.length === 0) return {};
     // In the order of 1.12 it stands below the cache, which then holds what was found.
-    if (context.compat !== "1.12") context.seeEveryQuery();
-    const successes = context.metrics.counter("coredns_autopath_success_total");
-    return { handler: (next) => new Autopath(next, zones, search, successes) };
+    if (context.compat !== "1.12") context.seeDenials();
+    return { handler: link(() => search) };
   },
 };
+
+/** The search list of a query's client: domains without the root; undefined for a client of which it is not known. */
+type SearchOf = (query: Query) => readonly Uint8Array[] | undefined;
+
+/** `autopath @kubernetes`: another plugin of the block knows who asks. */
+function pluginAutopath(
+  word: Token,
+  context: SetupContext,
+  link: (searchOf: SearchOf) => (next: Handler) => Handler,
+): PluginInstance {
+  context.seeDenials();
+  let teller: PluginInstance | undefined;
+  const make = link((query) => teller?.searchPath?.(query));
+  const start = async (): Promise<void> => {
+    // By now all plugins of the block are set up.
+    const name = word.text.slice(1);
+    teller = context.sibling(name);
+    if (teller?.searchPath !== undefined) return;
+    const fact = `autopath @${name} needs the ${name} plugin in its server block to tell the search path of a client`;
+    throw new ConfigError(word.position, fact);
+  };
+  // What is found depends on the client: no cache that others use too may hold it.
+  return context.compat === "1.12" ? { aboveCache: make, start } : { handler: make, start };
+}
 
 class Autopath implements Handler {
   readonly #next: Handler;
   readonly #zones: readonly Uint8Array[];
-  readonly #first: Uint8Array;
-  /** What is tried after the first domain, the root at last. */
-  readonly #others: readonly Uint8Array[];
+  readonly #searchOf: SearchOf;
   readonly #successes: Counter<[string]>;
 
-  constructor(
-    next: Handler,
-    zones: readonly Uint8Array[],
-    search: readonly Uint8Array[],
-    successes: Counter<[string]>,
-  ) {
+  constructor(next: Handler, zones: readonly Uint8Array[], searchOf: SearchOf, successes: Counter<[string]>) {
     this.#next = next;
     this.#zones = zones;
-    const [first = ROOT, ...others] = search;
-    this.#first = first;
-    this.#others = [...others, ROOT];
+    this.#searchOf = searchOf;
     this.#successes = successes;
   }
 
   serve(query: Query): Promise<Answer> {
     const { wire, view } = query;
+    if (!this.#zones.some((zone) => isBelow(wire, 12, zone))) return this.#next.serve(query);
+    const [first, ...others] = this.#searchOf(query) ?? [];
     // The domain itself has no name in front of it that could be looked for elsewhere.
-    const concerned =
-      view.nameLength > this.#first.length &&
-      isBelow(wire, 12, this.#first) &&
-      this.#zones.some((zone) => isBelow(wire, 12, zone));
-    return concerned ? this.#follow(query) : this.#next.serve(query);
+    if (first === undefined || first.length === 1 || view.nameLength <= first.length || !isBelow(wire, 12, first)) {
+      return this.#next.serve(query);
+    }
+    return this.#follow(query, first, others);
   }
 
-  async #follow(query: Query): Promise<Answer> {
+  async #follow(query: Query, first: Uint8Array, others: readonly Uint8Array[]): Promise<Answer> {
     const original = await this.#next.serve(query);
     if (isFinal(original)) return this.#counted(query, original);
-    const labels = query.wire.slice(12, 12 + query.view.nameLength - this.#first.length);
-    for (const domain of this.#others) {
+    const labels = query.wire.slice(12, 12 + query.view.nameLength - first.length);
+    for (const domain of [...others, ROOT]) {
       if (labels.length + domain.length > NAME_MAX_BYTES) continue;
       const name = new Uint8Array(labels.length + domain.length);
       name.set(labels);

@@ -7,6 +7,7 @@ import { decodeMessage } from "../../../dns/message.ts";
 import { askTcp, askUdp, queryFor } from "../../../../test/support/dns-client.ts";
 import { selfSigned } from "../../../../test/support/certificate.ts";
 import { type ReaderOptions, startDnstapReader, type DnstapReader } from "../../../../test/support/dnstap-reader.ts";
+import { FixedPods } from "../../../../test/support/fixed-pods.ts";
 import { type RunningServer, runServer } from "../../../../test/support/running-server.ts";
 import { answerA, startUpstream } from "../../../../test/support/scripted-upstream.ts";
 import { directivesOf } from "../../../../test/support/setup-context.ts";
@@ -146,6 +147,22 @@ describe("dnstap", () => {
         [5, 2, "a.example. -"],
         [6, 2, "a.example. -"],
       ],
+    );
+  });
+
+  it("says which pod asked, in its extra field", async (t) => {
+    const sink = await startDnstapReader({});
+    t.after(() => sink.close());
+    const pods = new FixedPods();
+    pods.put("shop", "web-1", "127.0.0.1");
+    const extra = 'extra "{/client/namespace}/{/client/pod}"';
+    const text = `. {\nmetadata\ndnstap tcp://127.0.0.1:${sink.port} {\n${extra}\n}\nwhoami\n}`;
+    const running = await runServer(text, { server: { pods: { source: pods, node: "" } } });
+    t.after(() => running.stop());
+    await askUdp({ port: running.port, wire: queryFor("a.example.", 1) });
+    assert.deepEqual(
+      (await sink.until(2)).map((message) => message.extra),
+      ["shop/web-1", "shop/web-1"],
     );
   });
 

@@ -12,7 +12,7 @@ import { once } from "../../corefile/arguments.ts";
 import { type HostMap, nameKey, readHosts } from "./host-map.ts";
 import { HostsFile } from "./hosts-file.ts";
 import { type HostsDirective, readDirective } from "./options.ts";
-import { reverseAddress } from "./reverse-name.ts";
+import { reverseAddress } from "../../records/reverse-name.ts";
 
 /** Records in one answer: block lists give one address to a million names. */
 const ANSWERS_MAX = 500;

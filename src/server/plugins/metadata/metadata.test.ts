@@ -56,6 +56,21 @@ describe("metadata", () => {
     assert.equal(query.metadata, first);
   });
 
+  it("tells whose the client is, where the server knows it", async () => {
+    const pods = new Map([["10.240.0.1", { namespace: "shop", pod: "web-1" }]]);
+    const whoIs = { version: 0, whoIs: (address: string) => pods.get(address) };
+    for (const [client, told] of [
+      ["10.240.0.1", "shop/web-1"],
+      ["10.240.0.2", "/"],
+    ] as const) {
+      const { instance } = setUp(metadata, ". {\nmetadata\n}", { sibling: () => undefined, whoIs });
+      await instance.start?.();
+      const query = testQuery("a.", "A", { client });
+      instance.collect?.(query);
+      assert.equal(`${query.metadata?.get("client/namespace")}/${query.metadata?.get("client/pod")}`, told);
+    }
+  });
+
   it("takes no properties and stands once", () => {
     assert.throws(() => setUp(metadata, ". {\nmetadata {\nx\n}\n}"), {
       message: /^Corefile:3:1: unknown property 'x'/,

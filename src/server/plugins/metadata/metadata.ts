@@ -2,7 +2,8 @@
  * `metadata`: plugins tell each other about a query, under labels `plugin/name`.
  *
  * It gives each query of its zones a `Metadata` and lets every plugin of the block that has something to tell fill it.
- * What is only known later (the upstream that answered) is told when it is known.
+ * What is only known later (the upstream that answered) is told when it is known. Where the server knows whose an address is, it
+ * tells that itself: `client/namespace` and `client/pod`.
  */
 import { HEADER_BYTES } from "../../../dns/header.ts";
 import { isBelow } from "../../../dns/name.ts";
@@ -48,6 +49,7 @@ class Collector implements PluginInstance {
   collect(query: Query): void {
     if (query.metadata !== undefined || !this.#covers(query)) return;
     query.metadata = new Metadata();
+    this.#tellClient(query, query.metadata);
     for (const provider of this.#providers) provider.metadata?.(query, query.metadata);
   }
 
@@ -58,6 +60,13 @@ class Collector implements PluginInstance {
         return next.serve(query);
       },
     };
+  }
+
+  #tellClient(query: Query, metadata: Metadata): void {
+    const { whoIs } = this.#context;
+    if (whoIs === undefined) return;
+    metadata.set("client/namespace", () => whoIs.whoIs(query.client.address)?.namespace ?? "");
+    metadata.set("client/pod", () => whoIs.whoIs(query.client.address)?.pod ?? "");
   }
 
   #covers(query: Query): boolean {

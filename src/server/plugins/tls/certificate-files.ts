@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { describeError, NodensError } from "../../../base/errors.ts";
-import type { ClientAuth, TlsCredentials } from "../../chain/stream-settings.ts";
+import type { ClientAuth, TlsCredentials } from "../../../base/client-certificate.ts";
 
 /** Which file is at fault; `pair`: certificate and key do not belong together, or are of no use to TLS. */
 export type CertificateFile = "cert" | "key" | "ca" | "pair";

@@ -8,7 +8,7 @@ import { appendFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { ConfigError, describeError } from "../../../base/errors.ts";
 import type { Directive, Plugin, PluginInstance, SetupContext, Token } from "../../chain/plugin.ts";
-import type { ClientAuth } from "../../chain/stream-settings.ts";
+import type { ClientAuth } from "../../../base/client-certificate.ts";
 import { expectArg, expectArgs, once, properties } from "../../corefile/arguments.ts";
 import { CertificateFiles, CertificateError } from "./certificate-files.ts";
 

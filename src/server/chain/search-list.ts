@@ -1,9 +1,9 @@
 /** The search list out of a file in the form of resolv.conf(5). */
 import { readFileSync } from "node:fs";
-import { ConfigError, describeError } from "../../../base/errors.ts";
-import { lowerCaseName } from "../../../dns/name.ts";
-import { nameFromText } from "../../../dns/name-text.ts";
-import type { Token } from "../../corefile/tree.ts";
+import { ConfigError, describeError } from "../../base/errors.ts";
+import { lowerCaseName } from "../../dns/name.ts";
+import { nameFromText } from "../../dns/name-text.ts";
+import type { Token } from "../corefile/tree.ts";
 
 /**
  * Domains of the last `search` or `domain` line, wire form, lower case.

@@ -1,0 +1,31 @@
+/** The contract again, against a real API server where one is given. */
+import { after } from "node:test";
+import { clusterSourceContract } from "../../test/contract/cluster-source.ts";
+import { missingByChoice } from "../../test/support/machine.ts";
+import { RealApiServer } from "../../test/support/real-api-server.ts";
+import { apiSource } from "./api-source.ts";
+
+const skip = missingByChoice("NODENS_TEST_APISERVER", "NODENS_TEST_ETCD");
+if (skip !== undefined) {
+  let starting: Promise<RealApiServer> | undefined;
+  after(async () => (await starting)?.close());
+  clusterSourceContract(
+    "a real API server as a source",
+    async () => {
+      const { NODENS_TEST_APISERVER = "", NODENS_TEST_ETCD = "" } = process.env;
+      starting ??= RealApiServer.start(NODENS_TEST_APISERVER, NODENS_TEST_ETCD);
+      const server = await starting;
+      const source = apiSource({ kind: "kubeconfig", files: [server.kubeconfig] });
+      return {
+        source,
+        put: (kind, object) => server.put(kind, object),
+        remove: (kind, namespace, name) => server.remove(kind, namespace, name),
+        async end() {
+          await source.close();
+          await server.clear();
+        },
+      };
+    },
+    { skip, exact: false },
+  );
+}

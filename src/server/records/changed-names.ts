@@ -1,0 +1,213 @@
+/**
+ * Which names a change of an object is about: what was answered for them before is to be forgotten.
+ *
+ * Changes are gathered for a turn of the event loop. A name that the objects cannot foresee (one that a client made up below
+ * a Service) is not among them; what was said about it lives out its TTL.
+ */
+import type { EndpointSlice, Pod, Service, ServiceImport } from "../../kube/objects.ts";
+import type { Cluster } from "./cluster.ts";
+import { canonicalAddress } from "./canonical-address.ts";
+import { dashedAddress, endpointName } from "./endpoint-name.ts";
+import { reverseName } from "./reverse-name.ts";
+import { type ClusterZone, nameBelow } from "./zone.ts";
+
+/** From so many names on, all names of the zones are meant. */
+const NAMES_MAX = 20_000;
+
+export interface ChangedNamesOptions {
+  readonly cluster: Cluster;
+  readonly zones: readonly ClusterZone[];
+  readonly zonal: boolean;
+  /** @param names wire form, lower case; "all": every name of the zones */
+  readonly onChange: (names: readonly Uint8Array[] | "all") => void;
+}
+
+export class ChangedNames {
+  readonly #options: ChangedNamesOptions;
+  readonly #ends: (() => void)[];
+  /** By their bytes as text, so that each is there once. */
+  #names: Map<string, Uint8Array>;
+  #all: boolean;
+  #scheduled: NodeJS.Immediate | undefined;
+
+  constructor(options: ChangedNamesOptions) {
+    this.#options = options;
+    this.#names = new Map();
+    this.#all = false;
+    this.#scheduled = undefined;
+    const { services, namespaces, slices, pods, imports } = options.cluster.tables;
+    this.#ends = [
+      services.listen((after, before) => this.#service(after, before)),
+      namespaces.listen((after, before) => {
+        if (after === undefined || before === undefined) this.#everything();
+      }),
+    ];
+    if (slices !== undefined) this.#ends.push(slices.listen((after, before) => this.#slice(after, before)));
+    if (imports !== undefined) this.#ends.push(imports.listen((after, before) => this.#import(after, before)));
+    if (pods !== undefined && options.cluster.options.pods === "verified") {
+      this.#ends.push(pods.listen((after, before) => this.#pod(after, before)));
+    }
+  }
+
+  stop(): void {
+    for (const end of this.#ends) end();
+    if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
+    this.#scheduled = undefined;
+  }
+
+  #service(after: Service | undefined, before: Service | undefined): void {
+    const service = after ?? before;
+    if (service === undefined) return;
+    const { slices } = this.#options.cluster.tables;
+    const owner = [service.name, service.namespace, "svc"];
+    this.#own(owner, service);
+    for (const one of [before, after]) {
+      for (const { name, protocol } of one?.ports ?? []) this.#add([`_${name}`, `_${protocol}`, ...owner]);
+      for (const address of one?.clusterIPs ?? []) this.#address(address);
+    }
+    if (sameShape(after, before)) return;
+    for (const slice of slices?.of(service.namespace, service.name) ?? []) this.#endpoints(slice, owner, () => true);
+  }
+
+  #import(after: ServiceImport | undefined, before: ServiceImport | undefined): void {
+    const service = after ?? before;
+    if (service === undefined) return;
+    const owner = [service.name, service.namespace, "svc"];
+    this.#add(owner, true);
+    for (const one of [before, after]) {
+      for (const { name, protocol } of one?.ports ?? []) this.#add([`_${name}`, `_${protocol}`, ...owner], true);
+    }
+    const slices = this.#options.cluster.tables.slices?.imported(service.namespace, service.name) ?? [];
+    if (after?.type !== before?.type) for (const slice of slices) this.#endpoints(slice, owner, () => true);
+  }
+
+  #slice(after: EndpointSlice | undefined, before: EndpointSlice | undefined): void {
+    const known = new Map<string, string>();
+    for (const slice of [before, after]) {
+      if (slice === undefined || slice.service === "") continue;
+      const { tables, options } = this.#options.cluster;
+      const owner = [slice.service, slice.namespace, "svc"];
+      const multicluster = slice.cluster !== "";
+      const service = multicluster ? undefined : tables.services.find(slice.namespace, slice.service);
+      // The records of a Service with an address of its own say nothing about endpoints.
+      if (multicluster || service === undefined || service.headless || options.ignoresEmpty) {
+        if (multicluster) this.#add(owner, true);
+        else this.#own(owner, { name: slice.service, namespace: slice.namespace });
+        for (const { name, protocol } of slice.ports) this.#add([`_${name}`, `_${protocol}`, ...owner], multicluster);
+      }
+      if (slice === before) note(known, slice);
+    }
+    if (before !== undefined && before.service !== "") {
+      const left = after === undefined ? new Map<string, string>() : note(new Map(), after);
+      const owner = [before.service, before.namespace, "svc"];
+      this.#endpoints(before, owner, (key) => known.get(key) !== left.get(key));
+    }
+    if (after !== undefined && after.service !== "") {
+      const has = note(new Map(), after);
+      const owner = [after.service, after.namespace, "svc"];
+      this.#endpoints(after, owner, (key) => known.get(key) !== has.get(key));
+    }
+  }
+
+  #endpoints(slice: EndpointSlice, owner: readonly string[], isMeant: (key: string) => boolean): void {
+    const { cluster, zonal } = this.#options;
+    const multicluster = slice.cluster !== "";
+    const topologyZones = new Set<string>();
+    for (const endpoint of slice.endpoints) {
+      for (const address of endpoint.addresses) {
+        if (!isMeant(keyOfEndpoint(endpoint, address))) continue;
+        const name = endpointName(endpoint, address, cluster.options.usesPodNames);
+        this.#add(multicluster ? [name, slice.cluster.toLowerCase(), ...owner] : [name, ...owner], multicluster);
+        if (!multicluster) this.#address(address);
+        if (endpoint.zone !== "") topologyZones.add(endpoint.zone.toLowerCase());
+      }
+    }
+    if (!zonal || multicluster) return;
+    for (const topologyZone of topologyZones) {
+      for (const directive of ["pin", "prefer"]) this.#add([...topologyZone.split("."), directive, "_zone", ...owner]);
+    }
+  }
+
+  #pod(after: Pod | undefined, before: Pod | undefined): void {
+    for (const pod of [before, after]) {
+      for (const ip of pod?.ips ?? []) if (pod !== undefined) this.#add([dashedAddress(ip), pod.namespace, "pod"]);
+    }
+  }
+
+  /** A Service's own name, and those of the Services that stand for it. */
+  #own(owner: readonly string[], { name, namespace }: Pick<Service, "name" | "namespace">): void {
+    this.#add(owner);
+    for (const zone of this.#options.zones) {
+      if (zone.reverse) continue;
+      const target = `${name}.${namespace}.svc.${zone.text.replace(/\.$/, "")}`;
+      for (const alias of this.#options.cluster.tables.services.aliasesOf(target)) {
+        if (alias.name !== name || alias.namespace !== namespace) this.#add([alias.name, alias.namespace, "svc"]);
+      }
+    }
+  }
+
+  #add(labels: readonly string[], multicluster = false): void {
+    if (this.#isAll()) return;
+    for (const zone of this.#options.zones) {
+      if (zone.reverse || zone.multicluster !== multicluster) continue;
+      this.#put(nameBelow(labels, zone));
+    }
+  }
+
+  #address(address: string): void {
+    if (!this.#isAll()) this.#put(reverseName(canonicalAddress(address)));
+  }
+
+  /**
+   * Whether all names are meant, whatever the object. So it is until all objects are known: answers may be there that are of
+   * an earlier process, or of the next plugin, about objects that are no more.
+   */
+  #isAll(): boolean {
+    if (!this.#all && !this.#options.cluster.isSynced) this.#everything();
+    return this.#all;
+  }
+
+  #everything(): void {
+    this.#all = true;
+    this.#names.clear();
+    this.#schedule();
+  }
+
+  #put(name: Uint8Array | undefined): void {
+    if (name === undefined || this.#all) return;
+    this.#names.set(Buffer.from(name.buffer, name.byteOffset, name.length).toString("latin1"), name);
+    if (this.#names.size > NAMES_MAX) this.#everything();
+    else this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#scheduled ??= setImmediate(() => {
+      const changed = this.#all ? ("all" as const) : [...this.#names.values()];
+      this.#scheduled = undefined;
+      this.#names = new Map();
+      this.#all = false;
+      this.#options.onChange(changed);
+    });
+  }
+}
+
+/** Whether endpoints mean the same to both. */
+function sameShape(a: Service | undefined, b: Service | undefined): boolean {
+  if (a === undefined || b === undefined) return false;
+  return a.type === b.type && a.headless === b.headless && a.publishNotReadyAddresses === b.publishNotReadyAddresses;
+}
+
+function keyOfEndpoint({ hostname, pod }: EndpointSlice["endpoints"][number], address: string): string {
+  return `${hostname} ${pod} ${address}`;
+}
+
+/** What records say about each endpoint of a slice. */
+function note(into: Map<string, string>, slice: EndpointSlice): Map<string, string> {
+  const ports = slice.ports.map(({ name, port, protocol }) => `${name}/${port}/${protocol}`).join();
+  for (const endpoint of slice.endpoints) {
+    for (const address of endpoint.addresses) {
+      into.set(keyOfEndpoint(endpoint, address), `${endpoint.ready} ${endpoint.zone} ${slice.service} ${ports}`);
+    }
+  }
+  return into;
+}
