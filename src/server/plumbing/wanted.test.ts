@@ -23,6 +23,7 @@ describe("checkSpec", () => {
     [{ interfaceName: "" }, /cannot be the name of an interface/],
     [{ interfaceName: "sixteen-bytes-xx" }, /"sixteen-bytes-xx" cannot be the name/],
     [{ interfaceName: "a/b" }, /cannot be the name/],
+    [{ interfaceName: "kube-ipvs0" }, /is kube-proxy.s interface/],
     [{ localAddresses: ["169.254.20"] }, /"169\.254\.20" is no IP address/],
     [{ localAddresses: ["fe80::1%eth0"] }, /is no IP address/],
     [{ port: 0 }, /0 is no port/],

@@ -37,6 +37,9 @@ const OWN_IPV6 = "fd6e:6f64:656e:73::";
 /** Of cluster DNS endpoints that name none. */
 const DNS_PORT = 53;
 
+/** Of kube-proxy in IPVS mode. */
+const KUBE_PROXY_LINK = "kube-ipvs0";
+
 /** @throws PlumbingError */
 export function checkSpec(spec: PlumbingSpec): void {
   const { interfaceName: name, intercept } = spec;
@@ -45,6 +48,8 @@ export function checkSpec(spec: PlumbingSpec): void {
       hint: `It has 1 to ${LINK_NAME_MAX_BYTES} bytes, no space, no slash`,
     });
   }
+  // A device of that name is deleted at the end, and with it all Services of the node.
+  if (name === KUBE_PROXY_LINK) throw new PlumbingError(`"${name}" is kube-proxy's interface`);
   for (const port of [spec.port, spec.healthPort]) {
     if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new PlumbingError(`${port} is no port`);
   }
