@@ -1,9 +1,16 @@
 /** The contract again, against a real API server where one is given. */
-import { after } from "node:test";
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
 import { clusterSourceContract } from "../../test/contract/cluster-source.ts";
 import { missingByChoice } from "../../test/support/machine.ts";
 import { RealApiServer } from "../../test/support/real-api-server.ts";
 import { apiSource } from "./api-source.ts";
+
+describe("the starter of a real API server", () => {
+  it("says when it does not start", async () => {
+    await assert.rejects(RealApiServer.start("/bin/false", "/bin/false"), /the real API server did not start/);
+  });
+});
 
 const skip = missingByChoice("NODENS_TEST_APISERVER", "NODENS_TEST_ETCD");
 if (skip !== undefined) {
