@@ -117,7 +117,8 @@ async function installRuntime() {
     throw new Unavailable(`${needed}, this is ${process.version} on ${here}: install one from https://nodejs.org`);
   }
   say(`${needed}: taking ${wanted} from npm, for this folder only`);
-  await npm("install", ["--no-save", "--no-package-lock", wanted]);
+  // By the lock file: without it npm would take newer versions of what is there, and the next start would find them wrong.
+  await npm("install", ["--no-save", wanted]);
   if (findRuntime() === undefined)
     throw new Unavailable(`${wanted} does not run here: install Node.js ${NEEDED_MAJOR} from https://nodejs.org`);
 }

@@ -53,6 +53,13 @@ export function stockArgs(localIps = "169.254.20.10,10.96.0.10"): string[] {
   return ["-localip", localIps, "-conf", "/etc/Corefile", "-upstreamsvc", "kube-dns-upstream"];
 }
 
+/** A `/tmp` of its own; a checkout that stands in the real one stays where it is. */
+function ownTmp(folder: string): string {
+  const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+  const keep = root.startsWith("/tmp/") ? `mkdir -p ${folder}${root} && mount --bind ${root} ${folder}${root} && ` : "";
+  return `${keep}mount --rbind ${folder}/tmp /tmp`;
+}
+
 export function startNodeCache(cluster: ClusterNamespaces, start: NodeCacheStart): NodeCache {
   const folder = start.folder ?? mkdtempSync(join(tmpdir(), "nodens-node-cache-"));
   const write = (path: string, text: string): void => writeFileSync(join(folder, path), text);
@@ -63,7 +70,7 @@ export function startNodeCache(cluster: ClusterNamespaces, start: NodeCacheStart
     write("etc/coredns/Corefile.base", start.template);
     for (const [name, text] of Object.entries(start.kubeDns ?? {})) write(`etc/kube-dns/${name}`, text);
   }
-  const mounts = `mount --bind ${folder}/etc /etc && mount --bind ${folder}/tmp /tmp && ${start.before ?? "true"} && exec "$@"`;
+  const mounts = `mount --bind ${folder}/etc /etc && ${ownTmp(folder)} && ${start.before ?? "true"} && exec "$@"`;
   const program = [process.execPath, BIN, ...start.args];
   const command = ["unshare", "--mount", "sh", "-c", mounts, "sh", ...(start.wrapper ?? []), ...program];
   const environment = { KUBE_DNS_UPSTREAM_SERVICE_HOST: "10.96.0.11", ...start.environment };
