@@ -6,7 +6,9 @@
  * (to measure what users get).
  */
 import { existsSync } from "node:fs";
+import * as nodeModule from "node:module";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
 import { NEEDED_MAJOR, becomeNode, isUsableNode, majorOf } from "./runtime.js";
 
 /**
@@ -16,15 +18,13 @@ import { NEEDED_MAJOR, becomeNode, isUsableNode, majorOf } from "./runtime.js";
  * 10 MiB more and costs a third more CPU per miss (`npm run bench -- misses`, `memory`).
  */
 const SERVER_FLAGS = ["--max-semi-space-size=4", "--no-parallel-scavenge"];
-/** A keeper waits for its server to die, in as little memory as Node.js can do with; what a storm took it gives back after it. */
-const KEEPER_FLAGS = [
-  "--max-semi-space-size=1",
-  "--no-parallel-scavenge",
-  "--v8-pool-size=1",
-  "--single-threaded-gc",
-  "--expose-gc",
-];
+/**
+ * A keeper waits for its server to die, in as little memory as Node.js can do with: its young generation stays at the megabyte
+ * that it begins with. These can be set while it runs, and starting Node.js once more would take longer than all else.
+ */
+const KEEPER_FLAGS = ["--semi-space-growth-factor=1", "--no-parallel-scavenge", "--single-threaded-gc"];
 const ENVIRONMENT = { MALLOC_ARENA_MAX: "1" };
+const BEGIN_THREAD = ["server/fastpath/begin-thread.ts", "begin-thread.js"];
 /** Set for a process that has found out that it cannot have a keeper. */
 const ALONE = "NODENS_NO_KEEPER";
 
@@ -47,29 +47,30 @@ export async function launch(program) {
     launchNewer(self, args);
     return;
   }
-  const userFlags = process.execArgv.filter((flag) => ![...SERVER_FLAGS, ...KEEPER_FLAGS].includes(flag));
+  const userFlags = process.execArgv.filter((flag) => !SERVER_FLAGS.includes(flag));
   // The keeper gives its server the right flags.
   const isKept = process.env.NODENS_KEEPER_FD !== undefined;
   if (process.execve !== undefined && !isKept && program.serves(args)) {
-    /** Goes on as a Node.js with these flags, in this process. */
-    const becomeFlagged = (flags, environment = {}) =>
-      process.execve(process.execPath, [process.execPath, ...flags, ...userFlags, self, ...args], {
+    /** Goes on as a Node.js with the server's flags, in this process. */
+    const becomeServer = (environment = {}) =>
+      process.execve(process.execPath, [process.execPath, ...SERVER_FLAGS, ...userFlags, self, ...args], {
         ...ENVIRONMENT,
         ...process.env,
         ...environment,
       });
     const able = process.platform === "linux" && process.env.NODENS_NO_FFI !== "1" && process.env[ALONE] !== "1";
-    const keeps = able && program.keeps(args);
-    const flags = keeps ? KEEPER_FLAGS : SERVER_FLAGS;
-    if (flags.some((flag) => !process.execArgv.includes(flag))) becomeFlagged(flags);
-    if (keeps) {
+    if (able && program.keeps(args)) {
+      for (const flag of KEEPER_FLAGS) setFlagsFromString(flag);
+      keepCompiled();
       const command = [process.execPath, ...SERVER_FLAGS, ...userFlags, self, ...args];
       const environment = { ...ENVIRONMENT, ...process.env };
       const code = await program.keep(await import(moduleUrl(program.keeper)), { args, command, environment });
-      if (code === "alone") becomeFlagged(SERVER_FLAGS, { [ALONE]: "1" });
+      if (code === "alone") becomeServer({ [ALONE]: "1" });
       if (code !== "aside") process.exit(code);
-    }
+    } else if (SERVER_FLAGS.some((flag) => !process.execArgv.includes(flag))) becomeServer();
   }
+  keepCompiled();
+  if (isKept) (await import(moduleUrl(BEGIN_THREAD))).beginEarly();
   const { main } = await import(moduleUrl(program.main));
   const code = await main(args);
   // Left to end by itself, Node.js would take the signal handlers away first, and a Ctrl-C that comes twice (from the
@@ -79,9 +80,26 @@ export async function launch(program) {
 
 /** URL of a module of ours, from the sources or compiled. */
 function moduleUrl([source, compiled]) {
-  const url = new URL(`../src/${source}`, import.meta.url);
-  const sources = existsSync(url) && process.env.NODENS_DIST !== "1";
-  return sources ? url.href : new URL(`../dist/nodens/${compiled}`, import.meta.url).href;
+  return new URL(runsSources() ? `../src/${source}` : `../dist/nodens/${compiled}`, import.meta.url).href;
+}
+
+function runsSources() {
+  return existsSync(new URL("../src", import.meta.url)) && process.env.NODENS_DIST !== "1";
+}
+
+/**
+ * Takes what V8 has compiled before from the package's own folder, and leaves there what is new where it may: whoever could
+ * put something else there could change the program itself. From sources nothing is kept.
+ * After V8's flags are set: some of them make another code.
+ */
+function keepCompiled() {
+  if (runsSources()) return;
+  const directory = fileURLToPath(new URL("../dist/cache", import.meta.url));
+  try {
+    nodeModule.enableCompileCache?.({ directory, portable: true });
+  } catch {
+    // The first versions of Node.js 24 take no options: they compile.
+  }
 }
 
 /** With a Node.js beside this package: in a checkout, or as a dependency of another package. */

@@ -4,8 +4,11 @@
  * Plain JavaScript of 2022: this runs on the Node.js that a machine happens to have (18 or newer), to get to the one
  * that Nodens needs. Shared by `bin/nodens.js` and `scripts/with-runtime.js`.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { createRequire } from "node:module";
 import { constants } from "node:os";
+
+/** Loaded when there is a process to start: it takes as long as all of this. */
+const childProcess = () => createRequire(import.meta.url)("node:child_process");
 
 /** Oldest major version of Node.js that runs Nodens. */
 export const NEEDED_MAJOR = 24;
@@ -27,7 +30,7 @@ export function majorOf(version) {
  * @returns {boolean} it runs here and is new enough
  */
 export function isUsableNode(path) {
-  const child = spawnSync(path, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  const child = childProcess().spawnSync(path, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
   return child.status === 0 && majorOf(child.stdout) >= NEEDED_MAJOR;
 }
 
@@ -41,7 +44,7 @@ export function isUsableNode(path) {
  */
 export function becomeNode(node, args) {
   if (typeof process.execve === "function") process.execve(node, [node, ...args], process.env);
-  const child = spawn(node, args, { stdio: "inherit" });
+  const child = childProcess().spawn(node, args, { stdio: "inherit" });
   const forward = (signal) => child.kill(signal);
   for (const signal of FORWARDED_SIGNALS) process.on(signal, forward);
   child.on("error", (error) => {

@@ -1,10 +1,21 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { trimMemory } from "./trim-memory.ts";
+
+let collect: NodeJS.GCFunction | undefined;
 
 /**
  * Collects all garbage and gives what is free to the kernel: some 10 ms in a small process, more with many buffers. An ordinary
- * collection keeps the pages. Without `--expose-gc` only the C library's part.
+ * collection keeps the pages.
  */
 export function giveBackMemory(): void {
-  globalThis.gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
+  collect ??= collector();
+  collect({ type: "major", execution: "sync", flavor: "last-resort" });
   trimMemory();
+}
+
+/** What `--expose-gc` would give, without a flag at the start: new contexts have it from then on. */
+function collector(): NodeJS.GCFunction {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as NodeJS.GCFunction;
 }

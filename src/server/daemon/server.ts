@@ -13,6 +13,7 @@ import { PodDirectory } from "../clients/pod-directory.ts";
 import type { CorednsCompat, Services } from "../chain/plugin.ts";
 import { Shared } from "../chain/shared.ts";
 import type { Corefile } from "../corefile/tree.ts";
+import { leaveThread } from "../fastpath/begin-thread.ts";
 import { DgramFront } from "../fastpath/dgram-front.ts";
 import { FfiFront } from "../fastpath/ffi-front.ts";
 import type { UdpFront } from "../fastpath/udp-front.ts";
@@ -146,6 +147,7 @@ export class Server {
           },
         })
       : new DgramFront({ store: store.handle, metrics, clock: this.#clock, onQuery });
+    if (!ffi) leaveThread();
     this.#left =
       options.keeper !== undefined && this.#front instanceof FfiFront
         ? new LeftBehind(options.keeper, this.#front, this.#clock)

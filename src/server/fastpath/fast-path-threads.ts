@@ -1,8 +1,7 @@
 /**
  * The fast-path threads as the main thread sees them: started, given listeners, drained, stopped.
  */
-import { Worker } from "node:worker_threads";
-import { workerUrl } from "../../base/worker-url.ts";
+import type { Worker } from "node:worker_threads";
 import { addToEpoll, createEpoll, type EpollHandle, removeFromEpoll } from "../../linux/epoll.ts";
 import { BATCH_BYTES } from "../../linux/datagram-batch.ts";
 import { createEventFd, signalEventFd } from "../../linux/event-fd.ts";
@@ -12,6 +11,7 @@ import { createRegion, type RegionHandle, type SharedRegion } from "../../linux/
 import { ASK_REGION_BYTES, AskReader } from "../clients/ask-ring.ts";
 import type { AnswerStoreHandle } from "../cache/region.ts";
 import type { MetricsHandle } from "../metrics/metrics.ts";
+import { takeThread } from "./begin-thread.ts";
 import { openWarmUpSockets } from "./plant-warm-up.ts";
 import { RelayReader, RING_REGION_BYTES } from "./relay-ring.ts";
 import { CONTROL_BYTES, MESSAGE_WORD, STOP_WORD, TAG_MESSAGE, WOKEN_WORD } from "./thread-control.ts";
@@ -175,12 +175,8 @@ export class FastPathThreads {
       warmUp: options.warmUp,
       warmUpSockets: openWarmUpSockets(),
     };
-    const worker = new Worker(workerUrl("./fastpath.worker", import.meta.url), {
-      workerData: start,
-      name: `fastpath-${index}`,
-      // The loop allocates next to nothing once it runs.
-      resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 64, codeRangeSizeMb: 16 },
-    });
+    const worker = takeThread(index);
+    worker.postMessage(start);
     worker.on("message", (sequence: number) => {
       const key = sequence * options.threads + index;
       this.#waiters.get(key)?.();

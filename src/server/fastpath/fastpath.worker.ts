@@ -4,7 +4,7 @@
  * It cannot be ended from outside while it waits (a blocking foreign call outlives `terminate`), so each wait is
  * bounded and the loop reads a stop word.
  */
-import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { systemClock } from "../../base/clock.ts";
 import type { AnonymousMemory } from "../../linux/anonymous-memory.ts";
 import { DatagramBatch } from "../../linux/datagram-batch.ts";
@@ -60,7 +60,7 @@ interface SoleListener extends ServedListener {
   readonly id: number;
 }
 
-const start = workerData as ThreadStart;
+const start = await new Promise<ThreadStart>((resolve) => parentPort?.once("message", resolve));
 const control = new Int32Array(openRegion(start.control.region).buffer, start.control.at, CONTROL_BYTES >> 2);
 const batch = new DatagramBatch(start.segmentation, batchMemory(start.batch));
 const relay = new RelayWriter(openRegion(start.ring).buffer);

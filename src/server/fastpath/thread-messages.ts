@@ -4,7 +4,7 @@ import type { AnswerStoreHandle } from "../cache/region.ts";
 import type { MetricsHandle } from "../metrics/metrics.ts";
 import type { FastZone } from "./zone-table.ts";
 
-/** Given to the thread when it is made. */
+/** The first message to a thread. */
 export interface ThreadStart {
   /** Index of its page of counters. */
   readonly thread: number;
