@@ -5,11 +5,13 @@
  * the published package, where there is no `src`, the same compiled. `NODENS_DIST=1` takes the compiled ones in a checkout too
  * (to measure what users get).
  */
-import { existsSync } from "node:fs";
 import * as nodeModule from "node:module";
 import { fileURLToPath } from "node:url";
-import { setFlagsFromString } from "node:v8";
 import { NEEDED_MAJOR, becomeNode, isUsableNode, majorOf } from "./runtime.js";
+
+// An `import` loads what a module has for rare uses too, at each start.
+const load = nodeModule.createRequire(import.meta.url);
+const { existsSync } = load("node:fs");
 
 /**
  * How V8 and the C library are to use memory in a server that runs for months on every node: a young generation that
@@ -60,7 +62,7 @@ export async function launch(program) {
       });
     const able = process.platform === "linux" && process.env.NODENS_NO_FFI !== "1" && process.env[ALONE] !== "1";
     if (able && program.keeps(args)) {
-      for (const flag of KEEPER_FLAGS) setFlagsFromString(flag);
+      for (const flag of KEEPER_FLAGS) load("node:v8").setFlagsFromString(flag);
       keepCompiled();
       const command = [process.execPath, ...SERVER_FLAGS, ...userFlags, self, ...args];
       const environment = { ...ENVIRONMENT, ...process.env };

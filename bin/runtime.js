@@ -30,7 +30,10 @@ export function majorOf(version) {
  * @returns {boolean} it runs here and is new enough
  */
 export function isUsableNode(path) {
-  const child = childProcess().spawnSync(path, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  const child = childProcess().spawnSync(path, ["--version"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   return child.status === 0 && majorOf(child.stdout) >= NEEDED_MAJOR;
 }
 

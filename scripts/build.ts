@@ -130,8 +130,10 @@ if (tsc.status === 0) {
 process.exitCode = tsc.status === 0 ? 0 : 1;
 
 /** The licences of what is bundled ask for it. */
-function writeLicenses(metafiles: readonly Metafile[]): void {
-  const inputs = metafiles.flatMap(({ outputs }) => Object.values(outputs).flatMap((output) => Object.entries(output.inputs)));
+function writeLicenses(metafiles: readonly (Metafile | undefined)[]): void {
+  const inputs = metafiles.flatMap((metafile) =>
+    Object.values(metafile?.outputs ?? {}).flatMap((output) => Object.entries(output.inputs)),
+  );
   const paths = inputs.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? path : []));
   const packages = new Set(paths.flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []));
   const texts = Array.from(packages, (name) => {

@@ -1,5 +1,4 @@
-/** Short-lived programs of the system, run to their end: `iptables-save`, `nft`. */
-import { spawn, spawnSync } from "node:child_process";
+/** Short-lived programs of the system, run to their end: `iptables-save`, `nft`. What starts them is loaded with the first. */
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
@@ -40,7 +39,9 @@ export async function runProgram(
   timeoutMs: number,
 ): Promise<ProgramResult> {
   return await new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: "pipe", timeout: timeoutMs, killSignal: "SIGKILL" });
+    const child = process
+      .getBuiltinModule("node:child_process")
+      .spawn(program, args, { stdio: "pipe", timeout: timeoutMs, killSignal: "SIGKILL" });
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
@@ -64,7 +65,7 @@ export function runProgramSync(
   input: string,
   timeoutMs: number,
 ): ProgramResult {
-  const { status, stdout, stderr, error } = spawnSync(program, args, {
+  const { status, stdout, stderr, error } = process.getBuiltinModule("node:child_process").spawnSync(program, args, {
     input,
     encoding: "utf8",
     maxBuffer: OUTPUT_MAX_BYTES,

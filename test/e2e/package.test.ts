@@ -49,6 +49,22 @@ describe("the published package", { skip: missing("linux", "npm", "tar") }, () =
     assert.equal(existsSync(join(modules, "nodens/dist/src/base/clock.test.js")), false);
   });
 
+  it("holds the licences of what is bundled", () => {
+    assert.match(
+      readFileSync(join(modules, "nodens/dist/nodens/LICENSES"), "utf8"),
+      /^commander\n\n\(The MIT License\)/m,
+    );
+  });
+
+  it("holds what V8 has compiled of it, and takes it wherever it is installed", async () => {
+    const launcher = join(modules, "nodens/bin/nodens.js");
+    const output = await run("sh", [
+      "-c",
+      `NODE_DEBUG_NATIVE=COMPILE_CACHE ${process.execPath} ${launcher} --version 2>&1`,
+    ]);
+    assert.match(output, /for ESM file:\S+nodens\/main\.js was accepted/);
+  });
+
   it("says its version", async () => assert.match(await nodens("--version"), /^\d+\.\d+\.\d+\n$/));
 
   it("serves, with its worker threads, and stops", { skip: missing("namespaces", "ip", "dig") }, async () => {

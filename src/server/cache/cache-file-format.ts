@@ -11,7 +11,6 @@
  * Seconds are the store's, so they count from `base` of the monotonic clock. That clock begins anew when the machine does:
  * then the wall clock says how old the file is. In doubt entries get older, never younger.
  */
-import { crc32 } from "node:zlib";
 import type { Clock } from "../../base/clock.ts";
 import { NodensError } from "../../base/errors.ts";
 import type { AnswerStore } from "./answer-store.ts";
@@ -225,4 +224,9 @@ function shiftS(header: DataView, clock: Clock): number {
   const ageMs = Math.max(wallMs, monotonicMs);
   if (ageMs > AGE_MAX_MS) throw new CacheFileError(`it is ${Math.floor(ageMs / 86_400_000)} days old`);
   return Math.floor((monotonicMs - ageMs) / 1000);
+}
+
+/** CRC-32 of zlib, which is loaded when there is a file: most servers have none. */
+function crc32(bytes: Uint8Array, before = 0): number {
+  return process.getBuiltinModule("node:zlib").crc32(bytes, before);
 }

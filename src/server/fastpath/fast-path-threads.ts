@@ -2,6 +2,7 @@
  * The fast-path threads as the main thread sees them: started, given listeners, drained, stopped.
  */
 import type { Worker } from "node:worker_threads";
+import { BindError } from "../../base/bind-error.ts";
 import { addToEpoll, createEpoll, type EpollHandle, removeFromEpoll } from "../../linux/epoll.ts";
 import { BATCH_BYTES } from "../../linux/datagram-batch.ts";
 import { createEventFd, signalEventFd } from "../../linux/event-fd.ts";
@@ -15,8 +16,10 @@ import { takeThread } from "./begin-thread.ts";
 import { openWarmUpSockets } from "./plant-warm-up.ts";
 import { RelayReader, RING_REGION_BYTES } from "./relay-ring.ts";
 import { CONTROL_BYTES, MESSAGE_WORD, STOP_WORD, TAG_MESSAGE, WOKEN_WORD } from "./thread-control.ts";
-import type { FastListener, ListenerSet, ThreadStart, WarmUpPlan } from "./thread-messages.ts";
+import type { FastListener, ListenerSet, ThreadMessage, ThreadStart, WarmUpPlan } from "./thread-messages.ts";
 
+/** After the first listeners: the start of the rest of the process comes first, on a machine with one core. */
+const WARM_UP_AFTER_MS = 400;
 /** Records taken in one turn of the event loop, so that timers and TCP get theirs. */
 const RECORDS_PER_TURN = 512;
 
@@ -28,7 +31,8 @@ export interface FastPathThreadsOptions {
   readonly store: AnswerStoreHandle;
   readonly metrics: MetricsHandle;
   readonly segmentation: boolean;
-  readonly warmUp: WarmUpPlan;
+  /** Makes the plan when it is time for it. */
+  readonly planWarmUp: () => WarmUpPlan;
   /** Where the threads' control words are, all zero; default: memory of this process alone. */
   readonly controls?: ThreadControls | undefined;
   /** Of the main thread's loop. */
@@ -71,7 +75,10 @@ export class FastPathThreads {
   readonly #watch: LoopWatch;
   readonly #waiters: Map<number, () => void>;
   #listeners: readonly FastListener[];
+  readonly #planWarmUp: () => WarmUpPlan;
   #sequence: number;
+  /** Undefined before the first listeners. */
+  #warmUp: NodeJS.Timeout | undefined;
   #stopping: boolean;
 
   constructor(options: FastPathThreadsOptions) {
@@ -79,7 +86,9 @@ export class FastPathThreads {
     this.#watch = options.watch;
     this.#waiters = new Map();
     this.#listeners = [];
+    this.#planWarmUp = options.planWarmUp;
     this.#sequence = 0;
+    this.#warmUp = undefined;
     this.#stopping = false;
     const { threads } = options;
     const controls = options.controls ?? { region: createRegion("nodens-control", threads * CONTROL_BYTES), at: 0 };
@@ -109,9 +118,7 @@ export class FastPathThreads {
       // it until now it takes when it is told.
       for (const fd of known) if (!wanted.has(fd)) removeFromEpoll(thread.epoll, fd);
       const done = new Promise<void>((resolve) => this.#waiters.set(key, resolve));
-      thread.worker.postMessage(message);
-      Atomics.store(thread.control, MESSAGE_WORD, 1);
-      signalEventFd(thread.eventFd);
+      tell(thread, message);
       await done;
       for (const listener of listeners) {
         // The id is the tag, and it stays with the descriptor over reloads.
@@ -123,18 +130,30 @@ export class FastPathThreads {
     this.#listeners = listeners;
     await Promise.all(taken);
     this.#drainAll();
+    this.#warmUp ??= setTimeout(() => this.#beginWarmUp(), WARM_UP_AFTER_MS).unref();
   }
 
   /** Ends the threads; what they had received has been handed over when this resolves. */
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    clearTimeout(this.#warmUp);
     for (const thread of this.#threads) {
       Atomics.store(thread.control, STOP_WORD, 1);
       signalEventFd(thread.eventFd);
     }
     await Promise.all(this.#threads.map((thread) => thread.exited));
     this.#drainAll();
+  }
+
+  #beginWarmUp(): void {
+    const plan = this.#planWarmUp();
+    try {
+      for (const thread of this.#threads) tell(thread, { plan, sockets: openWarmUpSockets() });
+    } catch (error) {
+      // Without descriptors to spare it gets warm by its clients' queries.
+      if (!(error instanceof BindError)) throw error;
+    }
   }
 
   #drainAll(): void {
@@ -172,8 +191,6 @@ export class FastPathThreads {
       store: options.store,
       metrics: options.metrics,
       segmentation: options.segmentation,
-      warmUp: options.warmUp,
-      warmUpSockets: openWarmUpSockets(),
     };
     const worker = takeThread(index);
     worker.postMessage(start);
@@ -222,4 +239,10 @@ export class FastPathThreads {
     };
     this.#watch.add(thread.wakeFd, onWake, true);
   }
+}
+
+function tell(thread: RunningThread, message: ThreadMessage): void {
+  thread.worker.postMessage(message);
+  Atomics.store(thread.control, MESSAGE_WORD, 1);
+  signalEventFd(thread.eventFd);
 }

@@ -36,7 +36,7 @@ import {
   WAIT_MS,
   WOKEN_WORD,
 } from "./thread-control.ts";
-import type { FastListener, ListenerSet, ThreadStart } from "./thread-messages.ts";
+import type { FastListener, ThreadMessage, ThreadStart } from "./thread-messages.ts";
 import { WarmUp } from "./warm-up.ts";
 import { ZoneTable } from "./zone-table.ts";
 
@@ -45,8 +45,6 @@ const BATCHES_IN_A_ROW = 4;
 /** From a listener that is let go of: about what its socket's buffer holds. */
 const LAST_BATCHES = 100;
 
-/** The start of the rest of the process comes first, on a machine with one core. */
-const WARM_UP_AFTER_MS = 400;
 /** Between two steps of the warm-up the sockets are looked at for so long. */
 const WARM_UP_WAIT_MS = 1;
 
@@ -79,16 +77,16 @@ const fastPath = new FastPath({
 });
 const waiter = new EpollWaiter({ fd: start.epollFd });
 const listeners = new Map<number, ServedListener>();
-const warmUpAtMs = systemClock.monotonicMs() + WARM_UP_AFTER_MS;
 /** Undefined when there are several, none, or something else to do. */
 let sole: SoleListener | undefined;
 /** Those of the last message. */
 let given: readonly FastListener[] = [];
-let warmUp: WarmUp | "due" | undefined = "due";
+let warmUp: WarmUp | undefined;
 
 // Read plainly, as the beat is written: a system call lies between two turns, and V8 makes each atomic access a call.
 while (control[STOP_WORD] === 0) turn();
-endWarmUp();
+takeMessages();
+warmUp?.close();
 waiter.close();
 batch.close();
 
@@ -98,7 +96,7 @@ function turn(): void {
     waitInSole(sole);
     return;
   }
-  const ready = waiter.wait(typeof warmUp === "object" ? WARM_UP_WAIT_MS : WAIT_MS);
+  const ready = waiter.wait(warmUp === undefined ? WAIT_MS : WARM_UP_WAIT_MS);
   control[BEAT_WORD] = ((control[BEAT_WORD] ?? 0) + 1) | 0;
   if (ready === 0) {
     goOnWarmingUp();
@@ -140,30 +138,10 @@ function findSole(): void {
   sole = { id, io: new MmsgIo(batch, fd, wildcard, id, true), zones: new ZoneTable(zones) };
 }
 
-/** Runs a step of the warm-up when it is time for it. */
 function goOnWarmingUp(): void {
-  if (warmUp === "due" && systemClock.monotonicMs() >= warmUpAtMs) {
-    warmUp = beginWarmUp();
-  }
-  if (typeof warmUp !== "object" || warmUp.step()) return;
+  if (warmUp === undefined || warmUp.step()) return;
   warmUp = undefined;
   findSole();
-}
-
-function beginWarmUp(): WarmUp {
-  return new WarmUp({
-    clock: systemClock,
-    reader,
-    batch,
-    relay,
-    plan: start.warmUp,
-    sockets: start.warmUpSockets,
-  });
-}
-
-function endWarmUp(): void {
-  if (warmUp === "due") warmUp = beginWarmUp();
-  warmUp?.close();
 }
 
 /** Mapped for the whole process; the main thread takes it away again. */
@@ -187,8 +165,13 @@ function takeMessages(): void {
   drainEventFd(start.eventFd);
   if (parentPort === null) return;
   for (;;) {
-    const received = receiveMessageOnPort(parentPort) as { message: ListenerSet } | undefined;
+    const received = receiveMessageOnPort(parentPort) as { message: ThreadMessage } | undefined;
     if (received === undefined) return;
+    if ("plan" in received.message) {
+      warmUp = new WarmUp({ clock: systemClock, reader, batch, relay, ...received.message });
+      sole = undefined;
+      continue;
+    }
     const set = received.message;
     // No wake-up comes any more for what waits there.
     for (const id of listeners.keys())

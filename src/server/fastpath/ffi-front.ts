@@ -85,7 +85,7 @@ export class FfiFront implements UdpFront {
       store: options.store.handle,
       metrics: options.metrics.handle,
       segmentation,
-      warmUp: plantWarmUp(options.store),
+      planWarmUp: () => plantWarmUp(options.store),
       controls: options.controls,
       watch: this.#watch,
       onQuery: (record) => this.#take(record),

@@ -22,10 +22,9 @@ export interface ThreadStart {
   readonly store: AnswerStoreHandle;
   readonly metrics: MetricsHandle;
   readonly segmentation: boolean;
-  readonly warmUp: WarmUpPlan;
-  /** The thread closes them. */
-  readonly warmUpSockets: WarmUpSockets;
 }
+
+export type ThreadMessage = ListenerSet | WarmUpStart;
 
 /** Control words of a thread (`thread-control.ts`): `CONTROL_BYTES` of a region. */
 export interface ThreadControl {
@@ -40,6 +39,13 @@ export interface WarmUpPlan {
   /** Name in wire form that all queries are below. */
   readonly zone: Uint8Array;
   readonly queries: readonly Uint8Array[];
+}
+
+/** To be done whenever nothing else is. */
+export interface WarmUpStart {
+  readonly plan: WarmUpPlan;
+  /** The thread closes them. */
+  readonly sockets: WarmUpSockets;
 }
 
 /** Descriptors of a thread's two ends. */
