@@ -15,6 +15,7 @@ export interface Libc {
   ftruncate(fd: number, length: number): number;
   mmap(address: number, length: number, protection: number, flags: number, fd: number, offset: number): number;
   munmap(address: number, length: number): number;
+  madvise(address: number, length: number, advice: number): number;
   close(fd: number): number;
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, length: number): number;
@@ -64,6 +65,7 @@ const PROTOTYPES = {
   ftruncate: "int ftruncate(int fd, int64_t length)",
   mmap: "intptr_t mmap(intptr_t address, size_t length, int protection, int flags, int fd, int64_t offset)",
   munmap: "int munmap(intptr_t address, size_t length)",
+  madvise: "int madvise(intptr_t address, size_t length, int advice)",
   close: "int close(int fd)",
   socket: "int socket(int domain, int type, int protocol)",
   bind: "int bind(int fd, const uint8_t *address, uint length)",

@@ -6,6 +6,7 @@ import { describeError } from "../../base/errors.ts";
 import type { LineLog } from "../../base/log.ts";
 import type { ClusterSource } from "../../kube/cluster-source.ts";
 import { libc } from "../../linux/libc.ts";
+import { releaseProgramPages } from "../../linux/program-pages.ts";
 import { trimMemory } from "../../linux/trim-memory.ts";
 import { AnswerStore } from "../cache/answer-store.ts";
 import { ClientWatch } from "../clients/client-watch.ts";
@@ -84,6 +85,8 @@ const DRAIN_MS = 5000;
 const HTTP_ADDRESS_MS = 75_000;
 /** Seconds between two looks for memory to give back. */
 const TICKS_A_TRIM = 3;
+/** Seconds between two times that the pages of the program are let go of; the first is soon after the start. */
+const TICKS_A_RELEASE = 300;
 
 export class Server {
   readonly #options: ServerOptions;
@@ -403,6 +406,7 @@ export class Server {
         .observe(Math.max(0, this.#clock.monotonicMs() - dueMs) / 1000);
       store.tick();
       if (++this.#ticks % TICKS_A_TRIM === 0) trimMemory();
+      if (this.#ticks % TICKS_A_RELEASE === TICKS_A_TRIM) releaseProgramPages();
       this.#scheduleTick();
     }, store.untilNextSecondMs());
     this.#ticker.unref();

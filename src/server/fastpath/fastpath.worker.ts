@@ -48,6 +48,9 @@ const LAST_BATCHES = 100;
 /** Between two steps of the warm-up the sockets are looked at for so long. */
 const WARM_UP_WAIT_MS = 1;
 
+/** Between two looks for the first message, milliseconds. */
+const LOOK_MS = 1;
+
 interface ServedListener {
   readonly io: MmsgIo;
   readonly zones: ZoneTable;
@@ -58,7 +61,7 @@ interface SoleListener extends ServedListener {
   readonly id: number;
 }
 
-const start = await new Promise<ThreadStart>((resolve) => parentPort?.once("message", resolve));
+const start = untilTold();
 const control = new Int32Array(openRegion(start.control.region).buffer, start.control.at, CONTROL_BYTES >> 2);
 const batch = new DatagramBatch(start.segmentation, batchMemory(start.batch));
 const relay = new RelayWriter(openRegion(start.ring).buffer);
@@ -89,6 +92,19 @@ takeMessages();
 warmUp?.close();
 waiter.close();
 batch.close();
+
+/**
+ * The first message. Looked for and not listened to: the event of one message that is being taken takes those behind it off the
+ * port too, and nobody would have them.
+ */
+function untilTold(): ThreadStart {
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    const received = parentPort === null ? undefined : receiveMessageOnPort(parentPort);
+    if (received !== undefined) return received.message as ThreadStart;
+    Atomics.wait(never, 0, 0, LOOK_MS);
+  }
+}
 
 /** One wait and what came of it. A function, for V8 compiles what is called often, and hardly what runs for ever. */
 function turn(): void {

@@ -284,10 +284,11 @@ export class Supervisor {
     if (server.ready) return;
     const { clock, log } = this.#options;
     server.ready = true;
+    // The first time, too: it gives back what the keeper's own start took.
+    this.#standby.park();
     if (this.#everReady) {
       const gapMs = clock.monotonicMs() - this.#diedAtMs;
       this.#floats[LAST_GAP_MS_FLOAT] = gapMs;
-      this.#standby.park();
       Atomics.store(this.#words, STANDBY_WORD, 0);
       this.#count();
       const { hits, misses } = this.#standby;
