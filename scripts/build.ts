@@ -59,9 +59,13 @@ const builtinsByCall: Plugin = {
   name: "builtins-by-call",
   setup: (bundle) => {
     bundle.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: "builtin" }));
-    bundle.onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
-    }));
+    bundle.onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => {
+      const names = Object.keys(process.getBuiltinModule(path) ?? {}).filter((name) => name !== "default");
+      // What nobody imports is not read: esbuild leaves it out.
+      const named = names.map((name) => `export const ${name} = /* @__PURE__ */ Reflect.get(builtin, "${name}");`);
+      const builtin = `const builtin = process.getBuiltinModule("${path}");\nexport default builtin;\n`;
+      return { contents: builtin + named.join("\n") };
+    });
   },
 };
 
