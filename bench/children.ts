@@ -5,6 +5,7 @@
  * the end, and when the bench fails.
  */
 import { execFileSync, spawn, spawnSync, type ChildProcess, type StdioOptions } from "node:child_process";
+import { cpus } from "node:os";
 import { childrenOf } from "./process-accounts.ts";
 
 const alive = new Set<ChildProcess>();
@@ -25,9 +26,10 @@ export function versionLine(program: string, args: readonly string[], pattern: R
   return pattern.exec(`${stdout}\n${stderr}`)?.[1] ?? "unknown";
 }
 
-/** Starts a program on one core. The caller ends it with `endChild`. */
-export function spawnPinned(core: number, command: readonly string[], stdio: StdioOptions): ChildProcess {
-  const [program = "", ...args] = [...withParentDeath, "taskset", "-c", String(core), ...command];
+/** Starts a program on one core, or on any: the bench's own is one. The caller ends it with `endChild`. */
+export function spawnPinned(core: number | "any", command: readonly string[], stdio: StdioOptions): ChildProcess {
+  const cores = core === "any" ? `0-${cpus().length - 1}` : String(core);
+  const [program = "", ...args] = [...withParentDeath, "taskset", "-c", cores, ...command];
   const child = spawn(program, args, { stdio });
   alive.add(child);
   child.once("exit", () => alive.delete(child));

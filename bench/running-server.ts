@@ -19,7 +19,7 @@ export interface RunningServer {
 }
 
 export interface StartOptions {
-  readonly core: number;
+  readonly core: number | "any";
   readonly upstreamPort: number;
   readonly forceTcp: boolean;
   readonly waiting: number;

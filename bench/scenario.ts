@@ -30,6 +30,8 @@ export const CPU_COLUMNS: readonly Column[] = [
 ];
 
 export interface RoundOptions {
+  /** Default: `options.serverCore`. */
+  readonly core?: "any";
   /** Default false. */
   readonly forceTcp?: boolean;
   /** Default 0: next to nothing goes to the upstream. See `Launch`. */
@@ -86,10 +88,15 @@ export async function sideBySide(
 }
 
 async function started(bench: Bench, kind: ServerKind, options: RoundOptions): Promise<RunningServer | undefined> {
-  const { forceTcp = false, waiting = 0, upstreamPort = bench.upstream.port } = options;
+  const {
+    core = bench.options.serverCore,
+    forceTcp = false,
+    waiting = 0,
+    upstreamPort = bench.upstream.port,
+  } = options;
   const { directory } = bench;
   const server = await startServer(kind, {
-    core: bench.options.serverCore,
+    core,
     upstreamPort,
     forceTcp,
     waiting,
