@@ -14,7 +14,7 @@
 import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -176,4 +176,12 @@ async function fillCache(): Promise<void> {
   server.stdin.end(corefile);
   await once(server, "close");
   spawnSync(process.execPath, [`${root}bin/node-cache.js`, "-version"], options);
+  // Node.js names a folder for each user: what is published is run by root.
+  const own = `-${process.getuid?.() ?? 0}`;
+  const cache = `${root}dist/cache/`;
+  for (const folder of existsSync(cache) ? readdirSync(cache) : []) {
+    if (own !== "-0" && folder.endsWith(own)) {
+      cpSync(cache + folder, `${cache}${folder.slice(0, -own.length)}-0`, { recursive: true });
+    }
+  }
 }
