@@ -2,8 +2,8 @@
  * The hot loop's body: one batch of datagrams from one listener.
  *
  * Each query is judged, its zone found, its answer looked up and copied behind the question that the client sent, in
- * place. What cannot be answered so is relayed to the main thread, which answers on the same socket. Nothing here
- * allocates, throws, logs or waits, and no message is decoded.
+ * place. What cannot be answered so is relayed to the main thread, which answers on the same socket. While that is far behind, what
+ * may be answered stale is, here. Nothing here allocates, throws, logs or waits, and no message is decoded.
  */
 import type { Clock } from "../../base/clock.ts";
 import { OPT_BYTES, SERVER_UDP_SIZE, writeOpt } from "../../dns/edns.ts";
@@ -49,6 +49,7 @@ import {
   countDuration,
   countRequest,
   countResponse,
+  countServedStale,
   MAX_ROWS,
   type ServerRows,
 } from "../metrics/server-rows.ts";
@@ -58,6 +59,8 @@ import type { ZoneTable } from "./zone-table.ts";
 
 /** Where queries go that need the chain. */
 export interface Relay {
+  /** Who takes them does not keep up. */
+  readonly isPressed?: boolean;
   /** Signature of `RelayWriter.push`. */
   push(
     kind: number,
@@ -75,6 +78,8 @@ export interface Relay {
 export interface FastPathParts {
   readonly clock: Clock;
   readonly reader: AnswerReader;
+  /** Finds what has expired too: for what the relay is pressed. Default: none, all is relayed. */
+  readonly staleReader?: AnswerReader | undefined;
   readonly rows: ServerRows;
   readonly counters: FastpathCounters;
   /** Index of this thread's page of counters. */
@@ -91,6 +96,7 @@ const SLOT_ROOM = 4096;
 export class FastPath {
   readonly #clock: Clock;
   readonly #reader: AnswerReader;
+  readonly #staleReader: AnswerReader | undefined;
   readonly #rows: ServerRows;
   /** Counters of all threads; this one's begin at `#page`. */
   readonly #counters: Float64Array;
@@ -108,6 +114,7 @@ export class FastPath {
   constructor(parts: FastPathParts) {
     this.#clock = parts.clock;
     this.#reader = parts.reader;
+    this.#staleReader = parts.staleReader;
     this.#rows = parts.rows;
     this.#counters = parts.counters.floats;
     this.#page = parts.counters.pageAt(parts.thread);
@@ -174,19 +181,13 @@ export class FastPath {
     if (zone === undefined || zone.slow || view.qclass !== CLASS_IN || view.qtype === TYPE_DS) {
       return this.#toMain(io, i, listener, length);
     }
-    const reader = this.#reader;
+    let reader = this.#reader;
     const variant = (view.dnssecOk ? 1 : 0) | ((view.flags & FLAG_CD) === 0 ? 0 : 2);
-    const slot = reader.find(
-      bytes,
-      io.words,
-      start,
-      view.nameLength,
-      view.qtype,
-      view.qclass,
-      variant,
-      zone.partition,
-      this.#nowS,
-    );
+    let slot = this.#find(reader, io, start, variant, zone.partition);
+    if (slot < 0 && this.#staleReader !== undefined && this.#relay.isPressed === true) {
+      reader = this.#staleReader;
+      slot = this.#find(reader, io, start, variant, zone.partition);
+    }
     if (slot < 0 || (zone.seesDenials && reader.rcodeOf(slot) === RCODE_NXDOMAIN)) {
       return this.#toMain(io, i, listener, length);
     }
@@ -200,21 +201,26 @@ export class FastPath {
       this.#nowS,
     );
     if (tail < 0) return this.#toMain(io, i, listener, length);
-    const replyLength = this.#finish(bytes, start, tail);
+    const replyLength = this.#finish(reader, bytes, start, tail);
     const at = this.#rows.rowAt(this.#thread, zone.row);
     const { floats } = this.#rows;
     const family = isIpv6(bytes, io.sockaddrAt(i)) ? FAMILY_V6 : FAMILY_V4;
     countRequest(floats, at, TRANSPORT_UDP, family, view.qtype, length, view.dnssecOk);
     countResponse(floats, at, TRANSPORT_UDP, reader.headerFlags & RCODE_MASK, PLUGIN_CACHE, replyLength);
     countCacheHit(floats, at, reader.kind);
+    if (reader !== this.#reader) countServedStale(floats, at);
     this.#hitsByRow[zone.row] = (this.#hitsByRow[zone.row] ?? 0) + 1;
     return replyLength;
   }
 
+  #find(reader: AnswerReader, { bytes, words }: DatagramIo, start: number, variant: number, partition: number): number {
+    const { nameLength, qtype, qclass } = this.#view;
+    return reader.find(bytes, words, start, nameLength, qtype, qclass, variant, partition, this.#nowS);
+  }
+
   /** Writes header and OPT around the answer that the reader copied. @returns length of the whole reply */
-  #finish(bytes: Uint8Array, start: number, tail: number): number {
+  #finish(reader: AnswerReader, bytes: Uint8Array, start: number, tail: number): number {
     const view = this.#view;
-    const reader = this.#reader;
     let flags = FLAG_QR | FLAG_RA | (view.flags & (FLAG_RD | FLAG_CD));
     flags |= reader.headerFlags & (FLAG_AA | RCODE_MASK);
     // AD only to those who showed that they understand it (RFC 6840 §5.7).

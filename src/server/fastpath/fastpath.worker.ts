@@ -72,6 +72,7 @@ const reader = new AnswerReader(start.store);
 const fastPath = new FastPath({
   clock: systemClock,
   reader,
+  staleReader: new AnswerReader(start.store, true),
   rows: new ServerRows(start.metrics.rows),
   counters,
   thread: start.thread,

@@ -12,7 +12,7 @@ import { leftInBatch, leftInRing } from "./left-queries.ts";
 import type { LeftQuery } from "./left-query.ts";
 import { MmsgIo } from "./mmsg-io.ts";
 import { leftInPending, PENDING_BYTES, PendingQueries } from "./pending-queries.ts";
-import { KIND_QUERY, RelayReader, RelayWriter, RING_REGION_BYTES } from "./relay-ring.ts";
+import { KIND_QUERY, RelayReader, RelayWriter, RING_BYTES, RING_REGION_BYTES } from "./relay-ring.ts";
 
 const LISTENER = 7;
 const HEADER_AND_QUESTION = 12 + "\x04name\x04test\x00".length + 4;
@@ -153,7 +153,7 @@ describe("what a dead server left", { skip: withoutFfi }, () => {
       words.fill(0);
       words[0] = head ?? 0;
       words[16] = tail ?? 0;
-      const at = (4096 + ((tail ?? 0) & (1024 * 1024 - 1))) >> 2;
+      const at = (4096 + ((tail ?? 0) & (RING_BYTES - 1))) >> 2;
       for (const [i, word] of [size ?? 0, kind ?? 0, 0, length ?? 0].entries()) words[at + i] = word;
       assert.deepEqual(leftInRing(region), []);
       assert.ok(new RelayReader(region).empty);

@@ -22,7 +22,7 @@ describe("relay ring", () => {
       fc.property(fc.array(fc.uint8Array({ maxLength: 4096 }), { maxLength: 60 }), fc.nat(200), (payloads, rounds) => {
         const { writer, reader } = ring();
         let expected: Uint8Array[] = [];
-        for (let round = 0; round < 3 + (rounds % 8); round++) {
+        for (let round = 0; round < 3 + (rounds % 60); round++) {
           for (const payload of payloads) {
             const pushed = writer.push(KIND_QUERY, round, 12.5, memory(payload), 100, payload.length, 0, 40, 32);
             if (pushed) expected.push(payload);
@@ -56,6 +56,23 @@ describe("relay ring", () => {
     writer.push(KIND_QUERY, 1, 0, memory(new Uint8Array(0)), 100, 0, -1, 0, 0);
     assert.equal(reader.next(), true);
     assert.equal(reader.control(), undefined);
+  });
+
+  it("begins anew when it is empty: memory that no backlog needed is never touched", () => {
+    const buffer = new SharedArrayBuffer(RING_REGION_BYTES);
+    const [writer, reader] = [new RelayWriter(buffer), new RelayReader(buffer)];
+    const query = memory(new Uint8Array(40).fill(0xee));
+    for (let round = 0; round < 2000; round++) {
+      for (let i = 0; i < 100; i++) assert.ok(writer.push(KIND_QUERY, i, 0, query, 100, 40, 0, 40, 32));
+      for (let i = 0; i < 100; i++) assert.ok(reader.next() && reader.id === i && reader.payload()[39] === 0xee);
+      // While the reader stands on a record nothing is begun anew, whoever reads on from there.
+      assert.ok(writer.push(KIND_QUERY, 7, 0, query, 100, 40, 0, 40, 32));
+      assert.ok(reader.next() && reader.id === 7 && !reader.next() && reader.empty);
+    }
+    const touched = new Uint8Array(buffer).findLastIndex((byte) => byte !== 0);
+    assert.ok(touched < 128 * 1024, String(touched));
+    const later = new RelayReader(buffer);
+    assert.ok(writer.push(KIND_QUERY, 9, 0, query, 100, 40, 0, 40, 32) && later.next() && later.id === 9);
   });
 
   it("refuses what does not fit and takes it after the reader moved on", () => {

@@ -1,15 +1,18 @@
 /**
  * What the fast-path thread hands to the main thread: a ring of records in shared memory, one writer, one reader.
  *
- *   region:  0            64           128        4096
- *            | head u32 … | tail u32 … | unused … | records …
+ *   region:  0            64           128        192        4096
+ *            | head u32 … | tail u32 … | base u32 | unused … | records …
  *
  *   record:  0       4       8     12        16            24            52           56         96
  *            | bytes | kind  | id  | length  | received f64 | sockaddr[28] | controlLen | control[40] | payload …
  *
- * `head` (next byte to write) and `tail` (next byte to read) count bytes for ever, modulo 2^32; positions are their low
- * bits. `bytes` is the whole record, a multiple of 8. A record never wraps: when it does not fit before the end, a
- * record of kind `KIND_SKIP` fills the rest.
+ * `head` (next byte to write) and `tail` (next byte to read) count bytes for ever, modulo 2^32; positions are the low bits of
+ * what they are ahead of `base`. `bytes` is the whole record, a multiple of 8. A record never wraps: when it does not fit before
+ * the end, a record of kind `KIND_SKIP` fills the rest.
+ *
+ * A writer that finds the ring empty may begin at its first record again (`base` becomes `head`), so that pages which no backlog
+ * ever reached are never touched. The reader has then freed all that it read, and looks at `base` after `head`.
  */
 
 export const KIND_SKIP = 0;
@@ -18,6 +21,7 @@ export const KIND_QUERY = 1;
 export const RECORD_HEADER_BYTES = 96;
 const HEAD_WORD = 0;
 const TAIL_WORD = 16;
+const BASE_WORD = 32;
 const RECORDS_AT = 4096;
 const SOCKADDR_AT = 24;
 const SOCKADDR_BYTES = 28;
@@ -27,8 +31,15 @@ const CONTROL_MAX_BYTES = 40;
 /** A block lives as long as any copy in it. */
 const BLOCK_BYTES = 16 * 1024;
 
-/** A power of two: about 8,000 queries of usual size. */
-export const RING_BYTES: number = 1024 * 1024;
+/**
+ * A power of two: about 30,000 queries of usual size. A server that has just started takes 0.1 ms for each of its first ones; on a busy
+ * node what comes in its first second must find room, for what does not is lost.
+ */
+export const RING_BYTES: number = 4 * 1024 * 1024;
+/** With so much in it the reader is some tenths of a second behind, and does not keep up. */
+const PRESSED_BYTES: number = RING_BYTES / 8;
+/** An empty ring is begun anew beyond it. */
+const RESTART_BYTES = 64 * 1024;
 export const RING_REGION_BYTES: number = RECORDS_AT + RING_BYTES;
 
 /** The writing end, in the fast-path thread. */
@@ -42,6 +53,12 @@ export class RelayWriter {
     this.#words = new Int32Array(buffer, 0, RING_REGION_BYTES >> 2);
     this.#bytes = new Uint8Array(buffer, 0, RING_REGION_BYTES);
     this.#floats = new Float64Array(buffer, 0, RING_REGION_BYTES >> 3);
+  }
+
+  /** The reader is far behind: who can be answered without it should be. */
+  get isPressed(): boolean {
+    const words = this.#words;
+    return ((Atomics.load(words, HEAD_WORD) - Atomics.load(words, TAIL_WORD)) | 0) > PRESSED_BYTES;
   }
 
   /**
@@ -65,7 +82,11 @@ export class RelayWriter {
     const size = (RECORD_HEADER_BYTES + payloadLength + 7) & ~7;
     let head = Atomics.load(words, HEAD_WORD);
     const used = (head - Atomics.load(words, TAIL_WORD)) | 0;
-    const position = head & (RING_BYTES - 1);
+    let position = (head - (words[BASE_WORD] ?? 0)) & (RING_BYTES - 1);
+    if (used === 0 && position > RESTART_BYTES) {
+      Atomics.store(words, BASE_WORD, head);
+      position = 0;
+    }
     const toEnd = RING_BYTES - position;
     const needed = size > toEnd ? toEnd + size : size;
     if (used + needed > RING_BYTES) return false;
@@ -146,13 +167,14 @@ export class RelayReader {
       const tail = Atomics.load(words, TAIL_WORD);
       const head = Atomics.load(words, HEAD_WORD);
       if (head === tail) return false;
-      const at = RECORDS_AT + (tail & (RING_BYTES - 1));
+      const position = (tail - Atomics.load(words, BASE_WORD)) & (RING_BYTES - 1);
+      const at = RECORDS_AT + position;
       const word = at >> 2;
       this.#at = at;
       const size = words[word] ?? 0;
       this.kind = words[word + 1] ?? KIND_SKIP;
       this.length = words[word + 3] ?? 0;
-      if (!this.#isRecord(tail, head, size)) {
+      if (!this.#isRecord((head - tail) | 0, position, size)) {
         Atomics.store(words, TAIL_WORD, head);
         return false;
       }
@@ -165,10 +187,9 @@ export class RelayReader {
     }
   }
 
-  #isRecord(tail: number, head: number, size: number): boolean {
-    const used = (head - tail) | 0;
+  #isRecord(used: number, position: number, size: number): boolean {
     if (used < 0 || used > RING_BYTES || size <= 0 || (size & 7) !== 0) return false;
-    if (size > used || size > RING_BYTES - (tail & (RING_BYTES - 1))) return false;
+    if (size > used || size > RING_BYTES - position) return false;
     return this.kind === KIND_SKIP || (this.length >= 0 && this.length <= size - RECORD_HEADER_BYTES);
   }
 

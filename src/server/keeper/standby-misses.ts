@@ -211,8 +211,8 @@ export class StandbyMisses implements Relay {
     const { size } = this.#waiting;
     if ((waiting.upstreams.length === 0 || size >= BUSY) && this.#answerStale(waiting)) return true;
     if (size >= WAITING_MAX) {
-      if (stream === undefined && nowMs - this.#sinceMs < SOON_MS) return pushLeft(this.#parts.ring, leftOf(waiting));
-      this.#fail(waiting);
+      const isSoon = stream === undefined && nowMs - this.#sinceMs < SOON_MS;
+      if (!isSoon || !pushLeft(this.#parts.ring, leftOf(waiting))) this.#fail(waiting);
       return true;
     }
     this.#waiting.add(waiting);
@@ -229,8 +229,9 @@ export class StandbyMisses implements Relay {
   /** Leaves what has no answer to the next server. What that cannot answer is gone on with where an upstream may. */
   leave(): void {
     for (const waiting of this.#waiting) {
-      if (waiting.stream === undefined) pushLeft(this.#parts.ring, leftOf(waiting));
-      else if (waiting.upstreams.length > 0) continue;
+      if (waiting.stream === undefined) {
+        if (!pushLeft(this.#parts.ring, leftOf(waiting))) this.#fail(waiting);
+      } else if (waiting.upstreams.length > 0) continue;
       else waiting.stream.settle(failureOf(waiting.query));
       this.#waiting.delete(waiting);
     }
