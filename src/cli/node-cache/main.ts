@@ -221,7 +221,7 @@ async function serveMetrics(server: Server, settings: NodeCacheSettings): Promis
       settings["metrics-listen-address"],
       "/metrics",
       async () => ({ status: 200, ...(await server.metrics.expose()) }),
-      metricsTls(settings, standardLog()),
+      { https: metricsTls(settings, standardLog()) },
     );
   } catch (error) {
     if (!(error instanceof NodensError)) throw error;

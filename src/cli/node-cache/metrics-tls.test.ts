@@ -44,7 +44,7 @@ async function start(t: TestContext, ...words: string[]): Promise<Bench> {
     "127.0.0.1:0",
     "/metrics",
     () => textReply(200, "coredns_build_info 1\n"),
-    metricsTls(settings, log),
+    { https: metricsTls(settings, log) },
   );
   t.after(() => lease.release());
   const ask = async (options: RequestOptions = {}): Promise<string> => {

@@ -17,6 +17,7 @@ import { type Item, keptMessageOf, type Meta, type Previous, type ToKeeper } fro
 import {
   BEATS_NAME,
   CHANNEL_VARIABLE,
+  isHttpName,
   isSocketName,
   KEEPER_VARIABLE,
   type SocketKind,
@@ -95,18 +96,36 @@ export class KeeperLink {
 
   /**
    * Makes `sockets` the ones that are kept, and `plan` what the standby serves when this server is gone. Kept sockets that
-   * nobody took are closed.
+   * nobody took are closed; those of HTTP may still be taken, until `letGoOfHttp`.
    */
   publish(sockets: readonly KeptItem[], plan: StandbyPlan): void {
     for (const { name, meta, fd } of sockets) if (!this.#kept.has(name)) this.keep(name, meta, fd);
     this.#tell({ op: "plan", plan: planToJson(plan) });
     const wanted = new Set(sockets.map(({ name }) => name));
-    for (const name of this.#kept) if (isSocketName(name) && !wanted.has(name)) this.drop(name);
+    for (const name of this.#kept) {
+      if (isSocketName(name) && !wanted.has(name) && !(isHttpName(name) && this.#waiting.has(name))) this.drop(name);
+    }
     for (const [name, { fd }] of this.#waiting) {
-      if (!isSocketName(name)) continue;
+      if (!isSocketName(name) || isHttpName(name)) continue;
       this.#waiting.delete(name);
       closeFd(fd);
     }
+  }
+
+  /**
+   * Closes kept sockets of HTTP.
+   *
+   * @param isUnwanted given their names
+   * @returns whether there were any
+   */
+  letGoOfHttp(isUnwanted: (name: string) => boolean): boolean {
+    const names = [...this.#kept].filter((name) => isHttpName(name) && isUnwanted(name));
+    for (const name of names) {
+      const item = this.#take(name);
+      if (item !== undefined) closeFd(item.fd);
+      this.drop(name);
+    }
+    return names.length > 0;
   }
 
   /** This server serves: the standby may step back. */

@@ -31,6 +31,7 @@ import { type Block, setUpBlock } from "./block.ts";
 import { CacheFile } from "./cache-file.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Heart } from "./heart.ts";
+import { KeptHttpSockets } from "./kept-http-sockets.ts";
 import { inheritAnswers } from "./inherit-answers.ts";
 import { showKeeper } from "./keeper-metrics.ts";
 import { type KeeperLink } from "./keeper-link.ts";
@@ -83,6 +84,8 @@ export interface ServerOptions {
 const DRAIN_MS = 5000;
 /** The instance before has its HTTP addresses until this one is ready (60 s at most) and it has ended (15 s at most). */
 const HTTP_ADDRESS_MS = 75_000;
+/** By then HTTP addresses are asked for that are not in the Corefile. */
+const HTTP_CLAIM_MS = 1000;
 /** Seconds between two looks for memory to give back. */
 const TICKS_A_TRIM = 3;
 /** Seconds between two times that the pages of the program are let go of; the first is soon after the start. */
@@ -97,6 +100,8 @@ export class Server {
   readonly #dispatcher: Dispatcher;
   readonly #listeners: Listeners;
   readonly #http: HttpServers;
+  /** None without a keeper. */
+  readonly #httpSockets: KeptHttpSockets | undefined;
   readonly #clients: ClientWatch;
   readonly #admin: Admin;
   readonly #pods: PodDirectory | undefined;
@@ -110,6 +115,9 @@ export class Server {
   #blocks: readonly Block[];
   #reloading: Promise<string | undefined> | undefined;
   #stopping: Promise<void> | undefined;
+  /** What the keeper is to know again. */
+  #publishing: NodeJS.Immediate | undefined;
+  #announced: boolean;
 
   private constructor(options: ServerOptions) {
     this.#options = options;
@@ -117,6 +125,8 @@ export class Server {
     this.#blocks = [];
     this.#reloading = undefined;
     this.#stopping = undefined;
+    this.#publishing = undefined;
+    this.#announced = false;
     const ffi = options.useFfi !== false && libc() !== undefined;
     const threads = ffi ? options.threads : 0;
     const metrics = Metrics.create({ threads: threads + 1, version: options.version });
@@ -186,7 +196,10 @@ export class Server {
       inFlight: () => this.#dispatcher.inFlight,
       patientUntilMs,
     });
+    this.#httpSockets = options.keeper === undefined ? undefined : new KeptHttpSockets(options.keeper);
     this.#http = new HttpServers({
+      sockets: this.#httpSockets,
+      onChange: () => this.#publishSoon(),
       onDefect: (error) => options.log.error(`admin HTTP: ${describeError(error)}`),
       patience: previousLives ? { untilMs: patientUntilMs, log: options.log } : undefined,
     });
@@ -353,18 +366,33 @@ export class Server {
     if (keeper === undefined) return;
     const { region } = this.#services.store.handle;
     if (region.kind === "memfd") keeper.keep(this.#storeName, {}, region.fd);
+    this.#announced = true;
     this.#publish();
     this.#left?.begin();
     keeper.ready();
+    setTimeout(() => this.#httpSockets?.letGoOfOthers(), HTTP_CLAIM_MS).unref();
     for (const name of this.#before) keeper.drop(name);
     this.#heart.begin();
   }
 
   /** What the keeper is to know of the configuration in use. */
   #publish(): void {
-    this.#options.keeper?.publish(this.#listeners.sockets, {
+    this.#options.keeper?.publish([...this.#listeners.sockets, ...(this.#httpSockets?.items ?? [])], {
       store: this.#storeName,
       listeners: this.#listeners.standby,
+      endpoints: this.#http.kept.flatMap(({ fd, replies }) => {
+        const socket = this.#httpSockets?.nameOf(fd);
+        return socket === undefined ? [] : [{ socket, replies }];
+      }),
+    });
+  }
+
+  /** Once for all that changes in this turn. What a server lets go of at its end its keeper holds on to. */
+  #publishSoon(): void {
+    if (!this.#announced || this.#stopping !== undefined) return;
+    this.#publishing ??= setImmediate(() => {
+      this.#publishing = undefined;
+      this.#publish();
     });
   }
 

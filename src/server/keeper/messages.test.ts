@@ -23,6 +23,7 @@ const PLAN: StandbyPlan = {
       ],
     },
   ],
+  endpoints: [{ socket: "http/::/8080", replies: [{ path: "/health", status: 200, body: "OK" }] }],
 };
 
 /** As it is after its way through the channel. */
@@ -42,6 +43,15 @@ describe("messages to the keeper", () => {
     assert.deepEqual(toKeeperOf({ op: "ready", since: 1 }), { op: "ready" });
   });
 
+  it("may be of a server that knows nothing of endpoints", () => {
+    const plan = { store: "a", listeners: [] };
+    assert.deepEqual(toKeeperOf({ op: "plan", plan }), { op: "plan", plan: { ...plan, endpoints: [] } });
+  });
+
+  const endpoints = (reply: object): object => ({
+    op: "plan",
+    plan: { store: "a", listeners: [], endpoints: [{ socket: "http/::/1", replies: [reply] }] },
+  });
   const listener = { id: 5, socket: "udp/::/53", wildcard: true, zones: [] };
   const zone = { name: "00", partition: 1, row: 1, slow: false };
   const bad: [string, unknown][] = [
@@ -71,6 +81,10 @@ describe("messages to the keeper", () => {
       "a zone of no digits",
       { op: "plan", plan: { store: "a", listeners: [{ ...listener, zones: [{ ...zone, name: "xx" }] }] } },
     ],
+    ["an endpoint of a plan without socket", { op: "plan", plan: { store: "a", listeners: [], endpoints: [{ replies: [] }] } }],
+    ["a reply without path", endpoints({ status: 200, body: "" })],
+    ["a reply of a strange status", endpoints({ path: "/", status: 99, body: "" })],
+    ["a long reply", endpoints({ path: "/", status: 200, body: "x".repeat(1001) })],
     [
       "a zone without row",
       { op: "plan", plan: { store: "a", listeners: [{ ...listener, zones: [{ ...zone, row: 1.5 }] }] } },

@@ -7,7 +7,7 @@ export const STANDBY_RING_NAME = "ring/0/standby";
 export const LEFT_PREFIX = "left/";
 export const ANSWERS_PREFIX = "answers/";
 
-export type SocketKind = "udp" | "tcp" | "tls";
+export type SocketKind = "udp" | "tcp" | "tls" | "http";
 
 /** @param port as configured: 0 stays 0, whatever the kernel chose */
 export function socketName(kind: SocketKind, address: string, port: number): string {
@@ -15,7 +15,12 @@ export function socketName(kind: SocketKind, address: string, port: number): str
 }
 
 export function isSocketName(name: string): boolean {
-  return /^(?:udp|tcp|tls)\//.test(name);
+  return /^(?:udp|tcp|tls|http)\//.test(name);
+}
+
+/** Of an endpoint for probes and metrics: such may be asked for late in a server's start. */
+export function isHttpName(name: string): boolean {
+  return name.startsWith("http/");
 }
 
 /** What another keeper gets that takes over: the rest is of this keeper's own servers. */

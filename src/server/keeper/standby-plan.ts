@@ -22,11 +22,30 @@ export interface StandbyZone extends FastZone {
   readonly upstreams: readonly SocketAddress[];
 }
 
+/** What is said on a path of an HTTP endpoint. */
+export interface StandbyReply {
+  readonly path: string;
+  readonly status: number;
+  readonly body: string;
+}
+
+/** A listening socket of HTTP. */
+export interface StandbyEndpoint {
+  /** Name of the kept descriptor. */
+  readonly socket: string;
+  /** On other paths it is said that there is no server. */
+  readonly replies: readonly StandbyReply[];
+}
+
 export interface StandbyPlan {
   /** Name of the kept answer store. */
   readonly store: string;
   readonly listeners: readonly StandbyListener[];
+  readonly endpoints: readonly StandbyEndpoint[];
 }
+
+const REPLIES_MAX = 64;
+const TEXT_MAX_CHARACTERS = 1000;
 
 /** The form in which a plan travels: names of zones as hexadecimal digits of their wire form. */
 export function planToJson(plan: StandbyPlan): unknown {
@@ -45,14 +64,35 @@ export function planToJson(plan: StandbyPlan): unknown {
         upstreams,
       })),
     })),
+    endpoints: plan.endpoints,
   };
 }
 
 /** @throws KeeperError */
 export function standbyPlanOf(value: unknown): StandbyPlan {
-  const { store, listeners } = objectOf(value, "a plan");
+  const { store, listeners, endpoints = [] } = objectOf(value, "a plan");
   if (typeof store !== "string") throw new KeeperError("the plan names no store");
-  return { store, listeners: listOf(listeners, "listeners").map(listenerOf) };
+  return {
+    store,
+    listeners: listOf(listeners, "listeners").map(listenerOf),
+    endpoints: listOf(endpoints, "endpoints").map(endpointOf),
+  };
+}
+
+function endpointOf(value: unknown): StandbyEndpoint {
+  const { socket, replies } = objectOf(value, "an endpoint");
+  if (typeof socket !== "string") throw new KeeperError("an endpoint without a socket");
+  return { socket, replies: listOf(replies, "replies").slice(0, REPLIES_MAX).map(replyOf) };
+}
+
+function replyOf(value: unknown): StandbyReply {
+  const { path, status, body } = objectOf(value, "a reply");
+  if (typeof path !== "string" || typeof body !== "string" || Math.max(path.length, body.length) > TEXT_MAX_CHARACTERS) {
+    throw new KeeperError("a reply without a path or a body");
+  }
+  const code = integerOf(status, "the status of a reply");
+  if (code < 200 || code > 599) throw new KeeperError(`a reply of status ${code}`);
+  return { path, status: code, body };
 }
 
 function listenerOf(value: unknown): StandbyListener {

@@ -32,6 +32,7 @@ import { openStore } from "./open-store.ts";
 import type { DescriptorStore } from "./descriptor-store.ts";
 import { LEFT_PREFIX } from "./names.ts";
 import { ReplayIo } from "./replay-io.ts";
+import { type ListeningEndpoint, StandbyHttp } from "./standby-http.ts";
 import { StandbyMisses } from "./standby-misses.ts";
 import { StandbyStreams, type StreamSource } from "./standby-streams.ts";
 import type { StandbyListener, StandbyPlan } from "./standby-plan.ts";
@@ -63,6 +64,7 @@ interface Prepared {
   readonly stalePath: FastPath;
   readonly streams: StreamSource;
   readonly sockets: readonly Served[];
+  readonly endpoints: readonly (ListeningEndpoint & { readonly name: string })[];
 }
 
 export class Standby {
@@ -72,6 +74,7 @@ export class Standby {
   readonly #ringEnd: RelayWriter;
   readonly #misses: StandbyMisses;
   readonly #streams: StandbyStreams;
+  readonly #http: StandbyHttp;
   readonly #replies: SendBatch;
   readonly #counters: FastpathCounters;
   /** Nobody looks at them: they are for the labels of a server. */
@@ -96,6 +99,7 @@ export class Standby {
       answerStale: (left) => this.#answerStale(left),
     });
     this.#streams = new StandbyStreams({ misses: this.#misses, source: () => this.#prepared?.streams });
+    this.#http = new StandbyHttp();
     this.#counters = FastpathCounters.create(1);
     this.#rows = ServerRows.create(1);
     this.#batch = undefined;
@@ -135,12 +139,26 @@ export class Standby {
         zonesOf: (listener) => sockets.find(({ id }) => id === listener)?.zones,
       },
       sockets,
+      endpoints: plan.endpoints.flatMap(({ socket, replies }) => {
+        const fd = copyOf(kept.get(socket)?.fd);
+        return fd === undefined ? [] : [{ name: socket, fd, replies }];
+      }),
     };
     const serving = this.#serving;
     this.#release();
     this.#prepared = prepared;
     if (serving) this.serve();
     return true;
+  }
+
+  /** Is not to serve an endpoint any more: the socket is to be free. @param name of a kept descriptor, of whatever */
+  forget(name: string): void {
+    const prepared = this.#prepared;
+    const endpoint = prepared?.endpoints.find((each) => each.name === name);
+    if (prepared === undefined || endpoint === undefined) return;
+    this.#prepared = { ...prepared, endpoints: prepared.endpoints.filter((each) => each !== endpoint) };
+    if (this.#serving) this.#http.serve(this.#prepared.endpoints);
+    closeFd(endpoint.fd);
   }
 
   /** Answers from now on, what waits first. */
@@ -157,6 +175,7 @@ export class Standby {
         streamFd === undefined ? [] : [{ listener: id, fd: streamFd }],
       ),
     );
+    this.#http.serve(this.#prepared?.endpoints ?? []);
   }
 
   /** Takes in hand what the servers that are dead had received and not answered. To be called before `serve`. */
@@ -227,12 +246,14 @@ export class Standby {
     this.#serving = false;
     for (const { fd } of this.#prepared?.sockets ?? []) this.#watch.remove(fd);
     this.#streams.rest();
+    this.#http.rest();
   }
 
   close(): void {
     this.#release();
     clearTimeout(this.#tidier);
     void this.#streams.close(0);
+    this.#http.close();
     this.#batch?.close();
     this.#replies.close();
     this.ring.close();
@@ -306,6 +327,7 @@ export class Standby {
       closeFd(fd);
       if (streamFd !== undefined) closeFd(streamFd);
     }
+    for (const { fd } of prepared?.endpoints ?? []) closeFd(fd);
     prepared?.store.close();
   }
 }

@@ -265,6 +265,7 @@ export class Supervisor {
         used = 1;
       } else if (message.op === "drop") {
         this.#kept.drop(message.name);
+        this.#standby.forget(message.name);
       } else if (message.op === "plan") {
         if (!this.#standby.plan(message.plan, this.#kept))
           throw new KeeperError(`${message.plan.store} is no store to serve from`);

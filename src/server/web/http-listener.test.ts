@@ -40,7 +40,7 @@ async function open(timeouts?: HttpTimeouts): Promise<HttpListener> {
     "127.0.0.1:0",
     (path) => routes[path],
     (error) => defects.push(error),
-    timeouts,
+    { timeouts },
   );
   opened.push(listener);
   return listener;

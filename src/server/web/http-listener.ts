@@ -5,12 +5,15 @@
  * requests, idle time, and what a slow reader may hold up. Bodies are never read.
  */
 import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from "node:http";
+import { isIP } from "node:net";
 import { type Readable, pipeline } from "node:stream";
 import type { SecureContextOptions, TLSSocket } from "node:tls";
 import { isAdmitted, type TlsCredentials } from "../../base/client-certificate.ts";
+import { BindError } from "../../base/bind-error.ts";
 import { describeError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { HttpBindError } from "./http-bind-error.ts";
+import type { HttpSockets } from "./http-sockets.ts";
 import type { HttpsSource } from "./https-source.ts";
 import { readListenAddress, type ListenAddress } from "./listen-address.ts";
 
@@ -70,6 +73,22 @@ export interface AddressPatience {
   readonly log: Log;
 }
 
+export interface HttpListenerOptions {
+  readonly timeouts?: HttpTimeouts | undefined;
+  /** With it, an address that is in use is waited for behind the caller's back. */
+  readonly patience?: AddressPatience | undefined;
+  /** With it, over TLS. */
+  readonly https?: HttpsSource | undefined;
+  /** Where the socket comes from, where it can. */
+  readonly sockets?: HttpSockets | undefined;
+}
+
+interface Bound {
+  readonly address: string;
+  readonly port: number;
+  readonly fd: number | undefined;
+}
+
 const RETRY_MS = 50;
 
 /** Plain text, as all small answers are. */
@@ -81,12 +100,21 @@ export class HttpListener {
   /** IP address that it listens on; `::` for all. */
   readonly address: string;
   readonly port: number;
+  readonly #sockets: HttpSockets | undefined;
+  #fd: number | undefined;
   readonly #server: Server;
   readonly #closeGraceMs: number;
   readonly #closing: AbortController;
 
-  private constructor(server: Server, address: string, port: number, closeGraceMs: number) {
+  private constructor(
+    server: Server,
+    { address, port, fd }: Bound,
+    closeGraceMs: number,
+    sockets: HttpSockets | undefined,
+  ) {
     this.#closing = new AbortController();
+    this.#sockets = sockets;
+    this.#fd = fd;
     this.#server = server;
     this.address = address;
     this.port = port;
@@ -97,17 +125,13 @@ export class HttpListener {
    * @param address as configured
    * @param route gives the handler of a path, or undefined for none
    * @param onDefect told what a handler threw; the client gets 500
-   * @param patience with it, an address that is in use is waited for behind the caller's back
-   * @param https with it, over TLS
    * @throws HttpBindError when the address is no address, or cannot be bound
    */
   static async open(
     address: string,
     route: (path: string) => HttpHandler | undefined,
     onDefect: (error: unknown) => void,
-    timeouts: HttpTimeouts = TIMEOUTS,
-    patience?: AddressPatience,
-    https?: HttpsSource,
+    { timeouts = TIMEOUTS, patience, https, sockets }: HttpListenerOptions = {},
   ): Promise<HttpListener> {
     const wanted = readListenAddress(address);
     if (typeof wanted === "string") throw new HttpBindError(address, { host: address, port: 0 }, new Error(wanted));
@@ -116,16 +140,23 @@ export class HttpListener {
       timeouts,
       https,
     );
+    // Over TLS the keeper could not answer.
+    const from = https === undefined ? sockets : undefined;
     try {
-      const bound = await listen(server, address, wanted);
-      return new HttpListener(server, bound.address, bound.port, timeouts.closeGraceMs);
+      return new HttpListener(server, await listen(server, address, wanted, from), timeouts.closeGraceMs, from);
     } catch (error) {
       if (patience === undefined || performance.now() >= patience.untilMs || !isInUse(error)) throw error;
       patience.log.info(`HTTP address ${address} is in use still, and is waited for`);
-      const listener = new HttpListener(server, numericHost(wanted.host), wanted.port, timeouts.closeGraceMs);
+      const later = { address: numericHost(wanted.host), port: wanted.port, fd: undefined };
+      const listener = new HttpListener(server, later, timeouts.closeGraceMs, from);
       void listener.#listenLater(address, wanted, patience);
       return listener;
     }
+  }
+
+  /** Of its socket, when that came from `HttpSockets`. */
+  get fd(): number | undefined {
+    return this.#fd;
   }
 
   /** Stops listening at once; requests under way get a moment to end. Never rejects. */
@@ -145,7 +176,7 @@ export class HttpListener {
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
       if (signal.aborted) return;
       try {
-        await listen(this.#server, address, wanted);
+        this.#fd = (await listen(this.#server, address, wanted, this.#sockets)).fd;
         log.info(`HTTP address ${address} is served now`);
         if (signal.aborted) this.#server.close();
         return;
@@ -302,12 +333,15 @@ async function listen(
   server: Server,
   address: string,
   wanted: ListenAddress,
-): Promise<{ readonly address: string; readonly port: number }> {
+  sockets: HttpSockets | undefined,
+): Promise<Bound> {
   // As Go does: IPv4 first. All addresses: Node.js takes both families when no host is given.
   const hosts = wanted.host === "localhost" ? ["127.0.0.1", "::1"] : [wanted.host];
+  let fd: number | undefined;
   for (const [i, host] of hosts.entries()) {
     try {
-      await listenOn(server, host, wanted.port);
+      fd = await socketFor(sockets, host, wanted.port);
+      await listenOn(server, host, wanted.port, fd);
       break;
     } catch (error) {
       const absent = error instanceof Error && "code" in error && error.code === "EADDRNOTAVAIL";
@@ -318,10 +352,23 @@ async function listen(
   server.on("error", () => {});
   const bound = server.address();
   if (bound === null || typeof bound === "string") throw new Error("a TCP server has an address");
-  return bound;
+  return { address: bound.address, port: bound.port, fd };
 }
 
-function listenOn(server: Server, host: string, port: number): Promise<void> {
+/** @returns undefined where the server is to open it itself: names are for its resolver, a port of chance nobody could find again */
+async function socketFor(sockets: HttpSockets | undefined, host: string, port: number): Promise<number | undefined> {
+  if (sockets === undefined || port === 0 || (host !== "" && isIP(host) === 0)) return undefined;
+  try {
+    return await sockets.open(host === "" ? "::" : host, port);
+  } catch (error) {
+    if (!(error instanceof BindError)) throw error;
+    // As Node.js would have said it.
+    const { cause } = error;
+    throw cause instanceof Error ? Object.assign(new Error(cause.message), { code: cause.message }) : error;
+  }
+}
+
+function listenOn(server: Server, host: string, port: number, fd: number | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: Error): void => {
       server.off("listening", listening);
@@ -333,6 +380,6 @@ function listenOn(server: Server, host: string, port: number): Promise<void> {
     };
     server.once("error", failed);
     server.once("listening", listening);
-    server.listen(host === "" ? { port } : { port, host });
+    server.listen(fd === undefined ? (host === "" ? { port } : { port, host }) : { fd });
   });
 }

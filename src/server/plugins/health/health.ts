@@ -50,7 +50,9 @@ class Health implements PluginInstance {
   async start(): Promise<void> {
     const { http, metrics, clock } = this.#context;
     const { address } = this.#settings;
-    this.#lease = await http.acquire(address, PATH, () => textReply(200, "OK"));
+    // Without a server the process lives too, and answers what it can: to end it would end that.
+    const meanwhile = { status: 200, body: "OK" };
+    this.#lease = await http.acquire(address, PATH, () => textReply(200, "OK"), { meanwhile });
     this.#probe = new SelfProbe({
       host: this.#lease.address,
       port: this.#lease.port,

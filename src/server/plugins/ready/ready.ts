@@ -59,7 +59,8 @@ class Ready implements PluginInstance {
       return instance?.isReady === undefined ? [] : [{ name, isReady: () => instance.isReady?.() !== false }];
     });
     this.#watched = this.#readiness.watch(signalling, this.#settings.continuously);
-    this.#lease = await this.#context.http.acquire(this.#settings.address, PATH, () => this.#reply());
+    const meanwhile = { status: 503, body: "No server" };
+    this.#lease = await this.#context.http.acquire(this.#settings.address, PATH, () => this.#reply(), { meanwhile });
   }
 
   beforeShutdown(): Promise<void> {
