@@ -14,7 +14,7 @@ import { AnswerReader } from "../cache/answer-reader.ts";
 import { KIND_DENIAL } from "../cache/region-layout.ts";
 import type { EntryTerms } from "../cache/slot-writer.ts";
 import { Metrics } from "../metrics/metrics.ts";
-import { FastPath } from "./fast-path.ts";
+import { FastPath, type Relay } from "./fast-path.ts";
 import { KIND_QUERY } from "./relay-ring.ts";
 import { ZoneTable } from "./zone-table.ts";
 
@@ -45,25 +45,30 @@ class Bench extends StoreBench {
     { name: nameFromText("denials.test."), partition: PARTITION, row: this.row, slow: false, seesDenials: true },
   ]);
   ringIsFull = false;
+  readonly relay = {
+    isPressed: false,
+    push: (...record: Parameters<Relay["push"]>): boolean => this.#relay(...record),
+  };
   readonly path = new FastPath({
     clock: this.clock,
     reader: new AnswerReader(this.store.handle),
+    staleReader: new AnswerReader(this.store.handle, true),
     rows: this.metrics.rows,
     counters: this.metrics.fastpath,
     thread: 1,
-    relay: {
-      push: (kind, id, receivedAtMs, from, payloadAt, length, sockaddrAt, controlAt, controlLength) => {
-        if (this.ringIsFull) return false;
-        const wire = from.slice(payloadAt, payloadAt + length);
-        this.relayed.push({ kind, id, receivedAtMs, wire, sockaddrAt, control: [controlAt, controlLength] });
-        return true;
-      },
-    },
+    relay: this.relay,
   });
 
   constructor() {
     super();
     this.metrics.show("dns://:53", "example.org.", "");
+  }
+
+  #relay(...[kind, id, receivedAtMs, from, payloadAt, length, sockaddrAt, ...control]: Parameters<Relay["push"]>): boolean {
+    if (this.ringIsFull) return false;
+    const wire = from.slice(payloadAt, payloadAt + length);
+    this.relayed.push({ kind, id, receivedAtMs, wire, sockaddrAt, control });
+    return true;
   }
 
   /** Caches what answers a query of these options. */
@@ -291,6 +296,26 @@ describe("a query goes to the main thread", () => {
       assert.equal(bench.count("coredns_dns_requests_total"), 0, "the main thread counts it");
     });
   }
+
+  it("unless that is far behind and there is an answer that may be served stale", () => {
+    const bench = new Bench();
+    bench.cache("www.example.org.", "A", { ...WWW, flags: FLAG_QR | FLAG_AD }, {}, { staleS: 100 });
+    const denial = { kind: KIND_DENIAL, answers: false, deniesName: true, staleS: 100 };
+    bench.cache("no.denials.test.", "A", { rcode: 3, authority: ["denials.test. 30 IN SOA ns. admin. 1 2 3 4 30"] }, {}, denial);
+    const query = queryFor("www.example.org.", A, { flags: FLAG_RD | FLAG_AD });
+    assert.notEqual(bench.ask(query).flags & FLAG_AD, 0);
+    bench.advanceS(31);
+    assert.deepEqual(bench.serve(query), [undefined]);
+    bench.relay.isPressed = true;
+    const reply = bench.ask(query);
+    assert.deepEqual(textsOf(reply), ["www.example.org. 30 IN A 192.0.2.1"]);
+    assert.equal(reply.flags & FLAG_AD, 0, "it may not be so any more");
+    assert.equal(bench.count("coredns_cache_served_stale_total"), 1);
+    assert.deepEqual(bench.serve(queryFor("no.denials.test.", A)), [undefined]);
+    bench.advanceS(100);
+    assert.deepEqual(bench.serve(query), [undefined]);
+    assert.equal(bench.relayed.length, 3);
+  });
 
   it("unless that is too far behind: then it is dropped and counted", () => {
     const bench = new Bench();

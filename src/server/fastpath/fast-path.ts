@@ -223,8 +223,9 @@ export class FastPath {
     const view = this.#view;
     let flags = FLAG_QR | FLAG_RA | (view.flags & (FLAG_RD | FLAG_CD));
     flags |= reader.headerFlags & (FLAG_AA | RCODE_MASK);
-    // AD only to those who showed that they understand it (RFC 6840 §5.7).
-    if (view.dnssecOk || (view.flags & FLAG_AD) !== 0) flags |= reader.headerFlags & FLAG_AD;
+    // AD only to those who showed that they understand it (RFC 6840 §5.7), and not of what may have changed since.
+    const mayHaveAd = reader === this.#reader;
+    if (mayHaveAd && (view.dnssecOk || (view.flags & FLAG_AD) !== 0)) flags |= reader.headerFlags & FLAG_AD;
     writeU16(bytes, start + FLAGS_AT, flags);
     writeU16(bytes, start + QDCOUNT_AT, 1);
     writeU16(bytes, start + ANCOUNT_AT, reader.answerCount);

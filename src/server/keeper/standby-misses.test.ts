@@ -219,6 +219,18 @@ describe("misses of the standby", () => {
     );
   });
 
+  it("get SERVFAIL when there is no room to leave them", (t) => {
+    start(t);
+    const writer = new RelayWriter(ring);
+    while (writer.push(KIND_QUERY, 0, 0, new Uint8Array(0), 0, 0, -1, 0, 0));
+    push(7);
+    misses.leave();
+    assert.deepEqual(
+      sent.map(({ message, to }) => [to, readU16(message, FLAGS_AT) & RCODE_MASK]),
+      [[7, RCODE_SERVFAIL]],
+    );
+  });
+
   it("are left to the next server when it comes first, with how many have died with them", (t) => {
     start(t);
     misses.deaths = 2;
