@@ -100,7 +100,7 @@ function isGood({ replies }: ListeningEndpoint): boolean {
 /** @param head of a request, or what pretends to be one */
 function responseTo(head: string, replies: readonly StandbyReply[]): string {
   // In origin or absolute form (RFC 9112 §3.2), the query left out.
-  const line = /^([A-Z]+) (?:https?:\/\/[^/? ]*)?([^? ]*)\S* HTTP\/1\.[01]\r?\n/i.exec(head);
+  const line = /^([A-Z]+) (?:https?:\/\/[^/? ]*)?([^? ]*)(?:\?\S*)? HTTP\/1\.[01]\r?\n/i.exec(head);
   if (line === null) return response(400, "Bad Request\n", true);
   const [, method, path] = line;
   if (method !== "GET" && method !== "HEAD") return response(405, "Method Not Allowed\n", true, "Allow: GET, HEAD\r\n");
