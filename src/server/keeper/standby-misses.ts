@@ -118,6 +118,8 @@ export class StandbyMisses implements Relay {
   #sinceMs: number;
   /** Servers that have died with the queries that are pushed now. */
   deaths: number;
+  /** Questions come faster than they are taken: who can have a stale answer gets that. */
+  isPressed: boolean;
 
   constructor(parts: StandbyMissesParts) {
     this.#parts = parts;
@@ -132,6 +134,7 @@ export class StandbyMisses implements Relay {
     this.#resting = true;
     this.#sinceMs = 0;
     this.deaths = 0;
+    this.isPressed = false;
   }
 
   /** Questions without an answer so far. */

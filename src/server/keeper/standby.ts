@@ -131,7 +131,7 @@ export class Standby {
     const sockets = plan.listeners.flatMap((listener) => this.#socketOf(listener, kept) ?? []);
     const prepared: Prepared = {
       store: region,
-      fastPath: this.#pathOf(fresh, this.#misses),
+      fastPath: this.#pathOf(fresh, this.#misses, stale),
       stalePath: this.#pathOf(stale, NOWHERE),
       streams: {
         fresh: new CachedMessages(fresh),
@@ -262,13 +262,19 @@ export class Standby {
   #take({ id, io, zones }: Served): void {
     const fastPath = this.#prepared?.fastPath;
     if (fastPath === undefined) return;
-    for (let i = 0; i < BATCHES_IN_A_ROW; i++) if (fastPath.serve(io, id, zones) < FULL_BATCH) return;
+    for (let i = 0; i < BATCHES_IN_A_ROW; i++) {
+      if (fastPath.serve(io, id, zones) >= FULL_BATCH) continue;
+      this.#misses.isPressed = false;
+      return;
+    }
+    // More waits: what upstreams are asked takes twenty times what is served stale, and beside the start of a server it is too much.
+    this.#misses.isPressed = true;
   }
 
-  #pathOf(reader: AnswerReader, relay: Relay): FastPath {
+  #pathOf(reader: AnswerReader, relay: Relay, staleReader?: AnswerReader): FastPath {
     const rows = this.#rows;
     const counters = this.#counters;
-    return new FastPath({ clock: systemClock, reader, rows, counters, thread: 0, relay });
+    return new FastPath({ clock: systemClock, reader, staleReader, rows, counters, thread: 0, relay });
   }
 
   #answerStale(left: LeftQuery): boolean {
