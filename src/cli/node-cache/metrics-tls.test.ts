@@ -40,12 +40,9 @@ async function start(t: TestContext, ...words: string[]): Promise<Bench> {
   const log = new LineLog((line) => lines.push(line));
   const settings = settingsFrom("-tls-enabled", ...files, ...words.map((word) => word.replace("CA", path("ca.crt"))));
   const http = new HttpServers();
-  const lease = await http.acquire(
-    "127.0.0.1:0",
-    "/metrics",
-    () => textReply(200, "coredns_build_info 1\n"),
-    { https: metricsTls(settings, log) },
-  );
+  const lease = await http.acquire("127.0.0.1:0", "/metrics", () => textReply(200, "coredns_build_info 1\n"), {
+    https: metricsTls(settings, log),
+  });
   t.after(() => lease.release());
   const ask = async (options: RequestOptions = {}): Promise<string> => {
     const { port } = lease;

@@ -71,7 +71,8 @@ export class KeptHttpSockets implements HttpSockets {
       try {
         return openTcpListener(address, port, BACKLOG);
       } catch (error) {
-        const inUse = error instanceof BindError && error.cause instanceof Error && error.cause.message === "EADDRINUSE";
+        const inUse =
+          error instanceof BindError && error.cause instanceof Error && error.cause.message === "EADDRINUSE";
         if (inUse && !letGo) {
           const names = this.#names();
           letGo = this.#keeper.letGoOfHttp((name) => name.endsWith(`/${port}`) && !names.has(name));

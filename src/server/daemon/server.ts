@@ -115,8 +115,8 @@ export class Server {
   #blocks: readonly Block[];
   #reloading: Promise<string | undefined> | undefined;
   #stopping: Promise<void> | undefined;
-  /** What the keeper is to know again. */
-  #publishing: NodeJS.Immediate | undefined;
+  /** At the end of this turn. */
+  #publishing: boolean;
   #announced: boolean;
 
   private constructor(options: ServerOptions) {
@@ -125,7 +125,7 @@ export class Server {
     this.#blocks = [];
     this.#reloading = undefined;
     this.#stopping = undefined;
-    this.#publishing = undefined;
+    this.#publishing = false;
     this.#announced = false;
     const ffi = options.useFfi !== false && libc() !== undefined;
     const threads = ffi ? options.threads : 0;
@@ -389,9 +389,10 @@ export class Server {
 
   /** Once for all that changes in this turn. What a server lets go of at its end its keeper holds on to. */
   #publishSoon(): void {
-    if (!this.#announced || this.#stopping !== undefined) return;
-    this.#publishing ??= setImmediate(() => {
-      this.#publishing = undefined;
+    if (!this.#announced || this.#stopping !== undefined || this.#publishing) return;
+    this.#publishing = true;
+    setImmediate(() => {
+      this.#publishing = false;
       this.#publish();
     });
   }

@@ -22,6 +22,9 @@ import type { FastListener, ListenerSet, ThreadMessage, ThreadStart, WarmUpPlan 
 const WARM_UP_AFTER_MS = 400;
 /** Records taken in one turn of the event loop, so that timers and TCP get theirs. */
 const RECORDS_PER_TURN = 512;
+/** Nor does a turn last longer by them: a query may take a millisecond in a process that has just started, and answers wait to be read. */
+const TURN_MS = 20;
+const RECORDS_PER_LOOK = 32;
 
 export interface FastPathThreadsOptions {
   /** 1 or more. */
@@ -227,9 +230,11 @@ export class FastPathThreads {
       again = false;
       // Before the ring is read: what is put in after the last look makes a new wake-up.
       Atomics.store(thread.control, WOKEN_WORD, 0);
+      const untilMs = performance.now() + TURN_MS;
       for (let left = RECORDS_PER_TURN; left > 0; left--) {
         if (!thread.records.next()) return;
         this.#onQuery(thread.records);
+        if (left % RECORDS_PER_LOOK === 0 && performance.now() > untilMs) break;
       }
       again = true;
       setImmediate(drain);

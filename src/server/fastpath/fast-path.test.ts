@@ -64,7 +64,9 @@ class Bench extends StoreBench {
     this.metrics.show("dns://:53", "example.org.", "");
   }
 
-  #relay(...[kind, id, receivedAtMs, from, payloadAt, length, sockaddrAt, ...control]: Parameters<Relay["push"]>): boolean {
+  #relay(
+    ...[kind, id, receivedAtMs, from, payloadAt, length, sockaddrAt, ...control]: Parameters<Relay["push"]>
+  ): boolean {
     if (this.ringIsFull) return false;
     const wire = from.slice(payloadAt, payloadAt + length);
     this.relayed.push({ kind, id, receivedAtMs, wire, sockaddrAt, control });
@@ -301,7 +303,13 @@ describe("a query goes to the main thread", () => {
     const bench = new Bench();
     bench.cache("www.example.org.", "A", { ...WWW, flags: FLAG_QR | FLAG_AD }, {}, { staleS: 100 });
     const denial = { kind: KIND_DENIAL, answers: false, deniesName: true, staleS: 100 };
-    bench.cache("no.denials.test.", "A", { rcode: 3, authority: ["denials.test. 30 IN SOA ns. admin. 1 2 3 4 30"] }, {}, denial);
+    bench.cache(
+      "no.denials.test.",
+      "A",
+      { rcode: 3, authority: ["denials.test. 30 IN SOA ns. admin. 1 2 3 4 30"] },
+      {},
+      denial,
+    );
     const query = queryFor("www.example.org.", A, { flags: FLAG_RD | FLAG_AD });
     assert.notEqual(bench.ask(query).flags & FLAG_AD, 0);
     bench.advanceS(31);

@@ -81,7 +81,10 @@ describe("messages to the keeper", () => {
       "a zone of no digits",
       { op: "plan", plan: { store: "a", listeners: [{ ...listener, zones: [{ ...zone, name: "xx" }] }] } },
     ],
-    ["an endpoint of a plan without socket", { op: "plan", plan: { store: "a", listeners: [], endpoints: [{ replies: [] }] } }],
+    [
+      "an endpoint of a plan without socket",
+      { op: "plan", plan: { store: "a", listeners: [], endpoints: [{ replies: [] }] } },
+    ],
     ["a reply without path", endpoints({ status: 200, body: "" })],
     ["a reply of a strange status", endpoints({ path: "/", status: 99, body: "" })],
     ["a long reply", endpoints({ path: "/", status: 200, body: "x".repeat(1001) })],

@@ -87,7 +87,11 @@ function endpointOf(value: unknown): StandbyEndpoint {
 
 function replyOf(value: unknown): StandbyReply {
   const { path, status, body } = objectOf(value, "a reply");
-  if (typeof path !== "string" || typeof body !== "string" || Math.max(path.length, body.length) > TEXT_MAX_CHARACTERS) {
+  if (
+    typeof path !== "string" ||
+    typeof body !== "string" ||
+    Math.max(path.length, body.length) > TEXT_MAX_CHARACTERS
+  ) {
     throw new KeeperError("a reply without a path or a body");
   }
   const code = integerOf(status, "the status of a reply");

@@ -79,7 +79,9 @@ export class HttpServers {
   get kept(): readonly KeptListener[] {
     return [...this.#shared.values()].flatMap(({ listener, leases }) => {
       if (listener?.fd === undefined) return [];
-      const replies = leases.flatMap(({ path, meanwhile }) => (meanwhile === undefined ? [] : [{ path, ...meanwhile }]));
+      const replies = leases.flatMap(({ path, meanwhile }) =>
+        meanwhile === undefined ? [] : [{ path, ...meanwhile }],
+      );
       return [{ fd: listener.fd, replies }];
     });
   }
