@@ -14,6 +14,8 @@ import type { KeeperLink } from "./keeper-link.ts";
 const AGE_MAX_MS = 5000;
 /** Between two looks into the standby's ring, milliseconds. */
 const LOOK_MS = 20;
+/** Taken at one look: what is answered at once is in flight until it ends, and the ring holds more than may be. */
+const TAKEN_MAX = 1024;
 
 export class LeftBehind {
   readonly #front: FfiFront;
@@ -49,12 +51,16 @@ export class LeftBehind {
     this.#standbyRing?.close();
   }
 
-  /** Asks what is there now. */
+  /** Asks what is there now, the first of it. */
   look(): void {
     if (this.#standbyRing === undefined) return;
     const since = this.#clock.monotonicMs() - AGE_MAX_MS;
-    drainRing(this.#standbyRing.buffer, (query) => {
-      if (query.receivedAtMs >= since) this.#front.askAgain(query);
-    });
+    drainRing(
+      this.#standbyRing.buffer,
+      (query) => {
+        if (query.receivedAtMs >= since) this.#front.askAgain(query);
+      },
+      TAKEN_MAX,
+    );
   }
 }

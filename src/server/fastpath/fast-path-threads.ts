@@ -1,6 +1,7 @@
 /**
  * The fast-path threads as the main thread sees them: started, given listeners, drained, stopped.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
 import { BindError } from "../../base/bind-error.ts";
 import { addToEpoll, createEpoll, type EpollHandle, removeFromEpoll } from "../../linux/epoll.ts";
@@ -14,7 +15,7 @@ import type { AnswerStoreHandle } from "../cache/region.ts";
 import type { MetricsHandle } from "../metrics/metrics.ts";
 import { takeThread } from "./begin-thread.ts";
 import { openWarmUpSockets } from "./plant-warm-up.ts";
-import { RelayReader, RING_REGION_BYTES } from "./relay-ring.ts";
+import { RECORD_HEADER_BYTES, RelayReader, RING_BYTES, RING_REGION_BYTES } from "./relay-ring.ts";
 import { CONTROL_BYTES, MESSAGE_WORD, STOP_WORD, TAG_MESSAGE, WOKEN_WORD } from "./thread-control.ts";
 import type { FastListener, ListenerSet, ThreadMessage, ThreadStart, WarmUpPlan } from "./thread-messages.ts";
 
@@ -25,6 +26,8 @@ const RECORDS_PER_TURN = 512;
 /** Nor does a turn last longer by them: a query may take a millisecond in a process that has just started, and answers wait to be read. */
 const TURN_MS = 20;
 const RECORDS_PER_LOOK = 32;
+/** As many as a full ring takes. */
+const DRAIN_TURNS: number = Math.ceil(RING_BYTES / RECORD_HEADER_BYTES / RECORDS_PER_TURN);
 
 export interface FastPathThreadsOptions {
   /** 1 or more. */
@@ -132,7 +135,7 @@ export class FastPathThreads {
     });
     this.#listeners = listeners;
     await Promise.all(taken);
-    this.#drainAll();
+    await this.#drainAll();
     this.#warmUp ??= setTimeout(() => this.#beginWarmUp(), WARM_UP_AFTER_MS).unref();
   }
 
@@ -146,7 +149,7 @@ export class FastPathThreads {
       signalEventFd(thread.eventFd);
     }
     await Promise.all(this.#threads.map((thread) => thread.exited));
-    this.#drainAll();
+    await this.#drainAll();
   }
 
   #beginWarmUp(): void {
@@ -159,8 +162,17 @@ export class FastPathThreads {
     }
   }
 
-  #drainAll(): void {
-    for (const thread of this.#threads) while (thread.records.next()) this.#onQuery(thread.records);
+  /**
+   * Hands over what is in the rings now. In turns: a query that is answered at once is in flight until the turn ends, and
+   * a ring holds more than may be in flight.
+   */
+  async #drainAll(): Promise<void> {
+    for (const { records } of this.#threads) {
+      for (let turns = DRAIN_TURNS; turns > 0 && !records.empty; turns--) {
+        for (let left = RECORDS_PER_TURN; left > 0 && records.next(); left--) this.#onQuery(records);
+        await nextTurn();
+      }
+    }
   }
 
   /** After `stop`, when no record is looked at any more. */

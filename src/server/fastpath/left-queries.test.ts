@@ -8,7 +8,7 @@ import { readSockaddr } from "../../base/address.ts";
 import { BATCH_BYTES, DatagramBatch } from "../../linux/datagram-batch.ts";
 import { createRegion } from "../../linux/shared-region.ts";
 import { openListener } from "../../linux/udp-socket.ts";
-import { leftInBatch, leftInRing } from "./left-queries.ts";
+import { drainRing, leftInBatch, leftInRing } from "./left-queries.ts";
 import type { LeftQuery } from "./left-query.ts";
 import { MmsgIo } from "./mmsg-io.ts";
 import { leftInPending, PENDING_BYTES, PendingQueries } from "./pending-queries.ts";
@@ -110,6 +110,18 @@ describe("what a dead server left", { skip: withoutFfi }, () => {
       ],
     );
     assert.deepEqual(leftInRing(region), []);
+  });
+
+  it("in its ring, a few at a time, none twice", () => {
+    const region = new ArrayBuffer(RING_REGION_BYTES);
+    const writer = new RelayWriter(region);
+    for (let id = 1; id <= 5; id++) writer.push(KIND_QUERY, LISTENER, id, query(id), 0, query(id).length, -1, 0, 0);
+    const looks = [1, 2, 3, 4].map(() => {
+      const taken: number[] = [];
+      drainRing(region, ({ receivedAtMs }) => taken.push(receivedAtMs), 2);
+      return taken;
+    });
+    assert.deepEqual(looks, [[1, 2], [3, 4], [5], []]);
   });
 
   it("in hand: what was put there and not freed", () => {

@@ -37,11 +37,18 @@ export function leftInBatch(buffer: ArrayBufferLike, nowMs: number): LeftQuery[]
 /**
  * Takes what stands in a relay ring, one after the other. A query leaves the ring when `take` has returned: who dies before
  * that leaves it there.
+ *
+ * @param most of them; default: all
  */
-export function drainRing(buffer: ArrayBufferLike, take: (query: LeftQuery) => void): void {
+export function drainRing(
+  buffer: ArrayBufferLike,
+  take: (query: LeftQuery) => void,
+  most: number = RING_REGION_BYTES / RECORD_HEADER_BYTES,
+): void {
   if (buffer.byteLength < RING_REGION_BYTES) return;
   const reader = new RelayReader(buffer);
-  for (let most = RING_REGION_BYTES / RECORD_HEADER_BYTES; most > 0 && reader.next(); most--) {
+  // The step comes first: it is what takes the record before out of the ring.
+  for (let left = most; reader.next() && left > 0; left--) {
     take({
       listener: reader.id,
       wire: reader.payload().slice(),
