@@ -83,7 +83,7 @@ class Probing {
         this.#under.delete(one);
       });
       this.#under.add(one);
-    }, PROBE_EVERY_MS);
+    }, PROBE_EVERY_MS).unref();
   }
 
   /** @returns how often what was said */
@@ -122,9 +122,10 @@ function assertOnly(seen: Readonly<Record<string, number>>, allowed: readonly st
 }
 
 describe("probes of an instance", { skip: withoutFfi }, () => {
-  it("are answered while its server is killed again and again: alive always, ready and metrics when they can be", async () => {
+  it("are answered while its server is killed again and again: alive always, ready and metrics when they can be", async (t) => {
     const where = await places();
     const nodens = await startNodens((port) => corefile(port, where));
+    t.after(() => nodens.end("SIGKILL"));
     const [health, ready] = [new Probing(where.health, "/health"), new Probing(where.ready, "/ready")];
     const deaths = 5;
     for (let i = 0; i < deaths; i++) {
@@ -140,9 +141,10 @@ describe("probes of an instance", { skip: withoutFfi }, () => {
     assert.equal(await nodens.end(), 0);
   });
 
-  it("say in a crash loop that it lives and is not ready, until it is", async () => {
+  it("say in a crash loop that it lives and is not ready, until it is", async (t) => {
     const where = await places();
     const nodens = await startNodens((port) => corefile(port, where));
+    t.after(() => nodens.end("SIGKILL"));
     const health = new Probing(where.health, "/health");
     nodens.configure("this is { no Corefile\n");
     process.kill(serverOf(nodens) ?? 0, "SIGKILL");
@@ -158,9 +160,10 @@ describe("probes of an instance", { skip: withoutFfi }, () => {
     assert.equal(await probe(where.health, "/health"), "ECONNREFUSED");
   });
 
-  it("find nobody at addresses that a reload, or the configuration after a death, no longer names", async () => {
+  it("find nobody at addresses that a reload, or the configuration after a death, no longer names", async (t) => {
     const where = await places();
     const nodens = await startNodens((port) => corefile(port, where));
+    t.after(() => nodens.end("SIGKILL"));
     const moved = await places();
     nodens.configure(corefile(nodens.port, moved));
     nodens.child.kill("SIGUSR1");
@@ -192,16 +195,18 @@ describe("probes of an instance", { skip: withoutFfi }, () => {
     assert.equal(await nodens.end(), 0);
   });
 
-  it("are not refused while another instance takes over", async () => {
+  it("are not refused while another instance takes over", async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "nodens-health-"));
     const path = join(folder, "handover.sock");
     const where = await places();
     const old = await startNodens((port) => corefile(port, where), ["--handover", path]);
+    t.after(() => old.end("SIGKILL"));
     const health = new Probing(where.health, "/health");
     const ended = once(old.child, "exit");
     const next = spawn(process.execPath, [BIN, "serve", "-c", old.corefile, "--handover", path, "--admin", "none"], {
       stdio: ["ignore", "pipe", "pipe"],
     });
+    t.after(() => next.kill("SIGKILL"));
     let said = "";
     for (const stream of [next.stdout, next.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
     const [code] = (await ended) as [number | null];
