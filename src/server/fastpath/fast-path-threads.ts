@@ -14,7 +14,15 @@ import type { AnswerStoreHandle } from "../cache/region.ts";
 import type { MetricsHandle } from "../metrics/metrics.ts";
 import { openWarmUpSockets } from "./plant-warm-up.ts";
 import { RelayReader, RING_REGION_BYTES } from "./relay-ring.ts";
-import { CONTROL_BYTES, MESSAGE_WORD, STOP_WORD, TAG_MESSAGE, WOKEN_WORD } from "./thread-control.ts";
+import {
+  CONTROL_BYTES,
+  MESSAGE_WORD,
+  PARKED_WORD,
+  RECEIVES_WORD,
+  STOP_WORD,
+  TAG_MESSAGE,
+  WOKEN_WORD,
+} from "./thread-control.ts";
 import type { FastListener, ListenerSet, ThreadStart, WarmUpPlan } from "./thread-messages.ts";
 
 /** Records taken in one turn of the event loop, so that timers and TCP get theirs. */
@@ -35,6 +43,8 @@ export interface FastPathThreadsOptions {
   readonly watch: LoopWatch;
   /** Called for each relayed query with the reader standing on it. Must not throw. */
   readonly onQuery: (record: RelayReader) => void;
+  /** Called when a ring has been drained. @param records that stood in it */
+  readonly onDrained: (records: number) => void;
   /** A thread ended by itself: a defect. */
   readonly onCrash: (error: unknown) => void;
 }
@@ -68,6 +78,7 @@ interface RunningThread {
 export class FastPathThreads {
   readonly #threads: RunningThread[];
   readonly #onQuery: (record: RelayReader) => void;
+  readonly #onDrained: (records: number) => void;
   readonly #watch: LoopWatch;
   readonly #waiters: Map<number, () => void>;
   #listeners: readonly FastListener[];
@@ -76,6 +87,7 @@ export class FastPathThreads {
 
   constructor(options: FastPathThreadsOptions) {
     this.#onQuery = options.onQuery;
+    this.#onDrained = options.onDrained;
     this.#watch = options.watch;
     this.#waiters = new Map();
     this.#listeners = [];
@@ -123,6 +135,32 @@ export class FastPathThreads {
     this.#listeners = listeners;
     await Promise.all(taken);
     this.#drainAll();
+  }
+
+  get listeners(): readonly FastListener[] {
+    return this.#listeners;
+  }
+
+  /** From now on the main thread reads. Each of the threads may have received something until it sees that. */
+  park(): void {
+    for (const { control } of this.#threads) Atomics.store(control, PARKED_WORD, 1);
+  }
+
+  /** To be called with each receive while they are parked. @returns false when one has gone back to work by itself */
+  stayParked(): boolean {
+    let parked = true;
+    for (const { control } of this.#threads) {
+      control[RECEIVES_WORD] = ((control[RECEIVES_WORD] ?? 0) + 1) | 0;
+      if (control[PARKED_WORD] === 0) parked = false;
+    }
+    return parked;
+  }
+
+  unpark(): void {
+    for (const { control, eventFd } of this.#threads) {
+      if (Atomics.exchange(control, PARKED_WORD, 0) === 0) continue;
+      signalEventFd(eventFd);
+    }
   }
 
   /** Ends the threads; what they had received has been handed over when this resolves. */
@@ -215,7 +253,10 @@ export class FastPathThreads {
       // Before the ring is read: what is put in after the last look makes a new wake-up.
       Atomics.store(thread.control, WOKEN_WORD, 0);
       for (let left = RECORDS_PER_TURN; left > 0; left--) {
-        if (!thread.records.next()) return;
+        if (!thread.records.next()) {
+          this.#onDrained(RECORDS_PER_TURN - left);
+          return;
+        }
         this.#onQuery(thread.records);
       }
       again = true;
@@ -224,6 +265,6 @@ export class FastPathThreads {
     const onWake = (): void => {
       if (!again) drain();
     };
-    this.#watch.add(thread.wakeFd, onWake, true);
+    this.#watch.add(thread.wakeFd, onWake, { edge: true });
   }
 }
