@@ -35,10 +35,10 @@ export class FrameReader {
 
   /**
    * @param onMessage called for each message that is now whole, in order; the bytes are only valid during the call
+   * @param end bytes of `chunk` that belong to the stream
    * @returns 0, or `ERR_LENGTH` for a message of no bytes: the stream cannot be trusted any further
    */
-  push(chunk: Uint8Array, onMessage: (message: Uint8Array) => void): number {
-    const end = chunk.length;
+  push(chunk: Uint8Array, onMessage: (message: Uint8Array) => void, end: number = chunk.length): number {
     let at = 0;
     while (at < end) {
       if (this.#announced < 0) {

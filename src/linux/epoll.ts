@@ -9,8 +9,10 @@ import { type Libc, requireLibc } from "./libc.ts";
 
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
+const EPOLL_CTL_MOD = 3;
 const EPOLL_CLOEXEC = 0x80000;
 const EPOLLIN = 1;
+const EPOLLOUT = 4;
 const EPOLLEXCLUSIVE = 1 << 28;
 const EPOLLET = 1 << 31;
 const EVENT_WORDS = process.arch === "x64" ? 3 : 4;
@@ -33,16 +35,32 @@ export interface EpollOptions {
   readonly exclusive?: boolean;
   /** Tell of each arrival once (EPOLLET). */
   readonly edge?: boolean;
+  /** False: do not tell when it can be read (EPOLLIN). */
+  readonly readable?: boolean;
+  /** Tell too when it can be written to (EPOLLOUT). */
+  readonly writable?: boolean;
 }
 
 /** @param tag given back by `EpollWaiter.tag` */
 export function addToEpoll(epoll: EpollHandle, fd: number, tag: number, options: EpollOptions = {}): void {
+  control(epoll, "add", fd, tag, options);
+}
+
+/** Other options for a descriptor that is in the epoll. */
+export function changeInEpoll(epoll: EpollHandle, fd: number, tag: number, options: EpollOptions): void {
+  control(epoll, "change", fd, tag, options);
+}
+
+function control(epoll: EpollHandle, what: "add" | "change", fd: number, tag: number, options: EpollOptions): void {
+  const { exclusive = false, edge = false, readable = true, writable = false } = options;
   const event = new Int32Array(EVENT_WORDS);
-  event[0] = EPOLLIN | (options.exclusive === true ? EPOLLEXCLUSIVE : 0) | (options.edge === true ? EPOLLET : 0);
+  event[0] =
+    (readable ? EPOLLIN : 0) | (writable ? EPOLLOUT : 0) | (exclusive ? EPOLLEXCLUSIVE : 0) | (edge ? EPOLLET : 0);
   event[TAG_WORD] = tag;
   const c = requireLibc();
-  if (c.epoll_ctl(epoll.fd, EPOLL_CTL_ADD, fd, new Uint8Array(event.buffer)) !== 0) {
-    throw new Error(`epoll_ctl add ${fd}: errno ${c.lastErrno()}`);
+  const operation = what === "add" ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  if (c.epoll_ctl(epoll.fd, operation, fd, new Uint8Array(event.buffer)) !== 0) {
+    throw new Error(`epoll_ctl ${what} ${fd}: errno ${c.lastErrno()}`);
   }
 }
 

@@ -16,6 +16,7 @@ export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
 export const ENOBUFS = 105;
 export const ECONNREFUSED = 111;
+export const EINPROGRESS = 115;
 
 /** "EADDRINUSE" for 98. */
 export function errnoName(errno: number): string {

@@ -25,6 +25,8 @@ export interface Libc {
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number;
   recvmmsg(fd: number, messages: number, count: number, flags: number, timeout: number): number;
   sendmmsg(fd: number, messages: number, count: number, flags: number): number;
+  send(fd: number, bytes: number, length: number, flags: number): number;
+  recv(fd: number, bytes: number, length: number, flags: number): number;
   sendto(fd: number, bytes: number, length: number, flags: number, address: number, addressLength: number): number;
   epoll_create1(flags: number): number;
   epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
@@ -50,6 +52,10 @@ export interface Libc {
   uv_poll_start(handle: number, events: number, callback: number): number;
   uv_unref(handle: number): void;
   uv_close(handle: number, callback: number): void;
+  /** The epoll that a loop waits in. */
+  uv_backend_fd(loop: number): number;
+  /** Milliseconds that a loop would wait: -1 for ever, 0 when something is to be done. */
+  uv_backend_timeout(loop: number): number;
   /** Address of a function; 0 when there is none of that name. */
   dlsym(library: number, name: string): number;
   /** glibc only. */
@@ -75,6 +81,8 @@ const PROTOTYPES = {
   getsockopt: "int getsockopt(int fd, int level, int name, uint8_t *value, uint8_t *length)",
   recvmmsg: "int recvmmsg(int fd, intptr_t messages, uint count, int flags, intptr_t timeout)",
   sendmmsg: "int sendmmsg(int fd, intptr_t messages, uint count, int flags)",
+  send: "intptr_t send(int fd, intptr_t bytes, size_t length, int flags)",
+  recv: "intptr_t recv(int fd, intptr_t bytes, size_t length, int flags)",
   sendto: "intptr_t sendto(int fd, intptr_t bytes, size_t length, int flags, intptr_t address, uint addressLength)",
   epoll_create1: "int epoll_create1(int flags)",
   epoll_ctl: "int epoll_ctl(int epoll, int operation, int fd, const uint8_t *event)",
@@ -100,6 +108,8 @@ const UV_PROTOTYPES = {
   uv_poll_start: "int uv_poll_start(intptr_t handle, int events, intptr_t callback)",
   uv_unref: "void uv_unref(intptr_t handle)",
   uv_close: "void uv_close(intptr_t handle, intptr_t callback)",
+  uv_backend_fd: "int uv_backend_fd(intptr_t loop)",
+  uv_backend_timeout: "int uv_backend_timeout(intptr_t loop)",
   dlsym: "intptr_t dlsym(intptr_t library, const char *name)",
 } as const;
 

@@ -34,7 +34,7 @@ describe("watching descriptors with the event loop", { skip: withoutFfi }, () =>
 
   it("calls it once an arrival with edge", async () => {
     let calls = 0;
-    watch.add(fd, () => calls++, true);
+    watch.add(fd, () => calls++, { edge: true });
     signalEventFd(fd);
     while (calls < 1) await sleep(1);
     await sleep(20);
@@ -57,6 +57,67 @@ describe("watching descriptors with the event loop", { skip: withoutFfi }, () =>
     );
     await promise;
     await worker.terminate();
+  });
+
+  it("lets timers, immediates and promises have their turn while there is always something to read", async () => {
+    let calls = 0;
+    let immediates = 0;
+    let promises = 0;
+    watch.add(fd, () => {
+      calls++;
+      void Promise.resolve().then(() => promises++);
+    });
+    signalEventFd(fd);
+    const again = (): void => {
+      if (++immediates < 20) setImmediate(again);
+    };
+    setImmediate(again);
+    const startedAt = performance.now();
+    await sleep(30);
+    const took = performance.now() - startedAt;
+    drainEventFd(fd);
+    assert.equal(immediates, 20);
+    assert.ok(calls > 100, `${calls} calls`);
+    assert.ok(Math.abs(promises - calls) <= 1, `${promises} promises of ${calls} calls`);
+    assert.ok(took < 200, `a timer of 30 ms took ${took} ms`);
+  });
+
+  it("wakes a loop that was busy and has nothing to do any more", async () => {
+    let calls = 0;
+    watch.add(fd, () => {
+      calls++;
+      drainEventFd(fd);
+    });
+    for (let round = 1; round <= 5; round++) {
+      for (let i = 0; i < 20; i++) {
+        signalEventFd(fd);
+        await sleep(1);
+      }
+      const before = calls;
+      assert.ok(before >= round * 20);
+      await sleep(50);
+      signalEventFd(fd);
+      const startedAt = performance.now();
+      while (calls === before) await sleep(1);
+      assert.ok(performance.now() - startedAt < 100);
+    }
+  });
+
+  it("may be closed by a listener, also while it is busy", async () => {
+    for (const closesAt of [1, 2, 3, 50]) {
+      const other = new LoopWatch();
+      const fds = [createEventFd(), createEventFd()];
+      let calls = 0;
+      for (const one of fds) {
+        signalEventFd(one);
+        other.add(one, () => {
+          if (++calls === closesAt) other.close();
+        });
+      }
+      await sleep(20);
+      assert.equal(calls, closesAt);
+      for (const one of fds) closeFd(one);
+    }
   });
 
   it("is silent about what was removed", async () => {

@@ -118,12 +118,7 @@ export class SendBatch {
     const count = this.#queued;
     this.#queued = 0;
     while (at < count) {
-      const n = this.#c.sendmmsg(
-        this.#fd,
-        this.#memory.address + HEADERS_AT + at * HEADER_WORDS * 4,
-        count - at,
-        MSG_DONTWAIT,
-      );
+      const n = this.#send(at, count - at);
       if (n > 0) {
         at += n;
         continue;
@@ -138,6 +133,22 @@ export class SendBatch {
       at++;
       this.#onError(this.#fd, errno);
     }
+  }
+
+  /** @returns how many datagrams the kernel took, -1 for an error of the first */
+  #send(at: number, count: number): number {
+    const words = this.#words;
+    const { address } = this.#memory;
+    const header = (HEADERS_AT >> 2) + at * HEADER_WORDS;
+    if (count > 1 || words[header + CONTROLLEN_WORD] !== 0) {
+      return this.#c.sendmmsg(this.#fd, address + HEADERS_AT + at * HEADER_WORDS * 4, count, MSG_DONTWAIT);
+    }
+    // A lone one without the headers that the kernel would have to read.
+    const bytes = address + at * STRIDE;
+    const length = words[(IOVECS_AT >> 2) + at * IOVEC_WORDS + IOVEC_LENGTH_WORD] ?? 0;
+    const nameLength = words[header + NAMELEN_WORD] ?? 0;
+    const name = nameLength === 0 ? 0 : address + NAMES_AT + at * NAME_BYTES;
+    return this.#c.sendto(this.#fd, bytes, length, MSG_DONTWAIT, name, nameLength) < 0 ? -1 : 1;
   }
 
   close(): void {

@@ -26,7 +26,7 @@ export interface FrontParts {
 }
 
 const PARTITION = 7;
-const ROOT: FastZone = { name: nameFromText("."), partition: PARTITION, row: 0, slow: false };
+export const ROOT: FastZone = { name: nameFromText("."), partition: PARTITION, row: 0, slow: false };
 
 interface Bench {
   readonly front: UdpFront;
@@ -209,7 +209,8 @@ export function udpFrontContract(name: string, open: (parts: FrontParts) => UdpF
   });
 }
 
-function plant(store: AnswerStore): void {
+/** Puts the answer to `cached.test. A` in. */
+export function plant(store: AnswerStore): void {
   const query = testQuery("cached.test.", "A");
   const view = new QueryView();
   admitQuery(query.wire, 0, query.wire.length, view);

@@ -80,6 +80,8 @@ export class AnswerStore {
   readonly #room: SlotRoom;
   readonly #prefetch: PrefetchWatch;
   readonly #positives: PositiveNames;
+  /** Entries that stand aside: nearly always none, and then nobody looks for one. */
+  #asides: number;
   readonly #partitions: Partitions;
   readonly #table: PartitionTable;
   readonly #tick: StoreTick;
@@ -105,6 +107,7 @@ export class AnswerStore {
     this.#room = new SlotRoom(this.#pages, this.#queues.links, (slot) => this.#evict(slot));
     this.#prefetch = new PrefetchWatch(slots, this.#hits);
     this.#positives = new PositiveNames();
+    this.#asides = 0;
     this.#partitions = new Partitions();
     this.#table = new PartitionTable(region);
     this.#maxEntries = maxEntries;
@@ -181,6 +184,9 @@ export class AnswerStore {
       prefetch: this.#prefetch,
       positives: this.#positives,
       maxEntries: this.#maxEntries,
+      onAside: () => {
+        this.#asides++;
+      },
       partitionOf: (record) => this.#inherit(record),
     });
   }
@@ -210,6 +216,7 @@ export class AnswerStore {
 
   /** Finds what stands aside of a question's data, if it is fresh. @returns slot, or -1 */
   findAside(wire: Uint8Array, view: QueryView, partition: number): number {
+    if (this.#asides === 0) return -1;
     this.#begin(wire, view, partition, true);
     const slot = this.#index.find(this.#hash, view.qtype | (view.qclass << 16));
     return slot >= 0 && this.#writer.field(slot, EXPIRES_S_WORD) > this.nowS() ? slot : -1;
@@ -392,6 +399,7 @@ export class AnswerStore {
 
   /** What stood aside of data that is now new says nothing any more. */
   #dropAside(wire: Uint8Array, view: QueryView, partition: number): void {
+    if (this.#asides === 0) return;
     this.#begin(wire, view, partition, true);
     const slot = this.#index.find(this.#hash, view.qtype | (view.qclass << 16));
     if (slot >= 0) this.#drop(slot);
@@ -440,7 +448,8 @@ export class AnswerStore {
     this.#index.set(way, tag, slot);
     this.#queues.admit(slot, queue, tag, place);
     this.#prefetch.renew(slot, popularity);
-    if (!terms.aside && terms.kind === KIND_SUCCESS) this.#positives.add(this.#hash.nameHash());
+    if (terms.aside) this.#asides++;
+    else if (terms.kind === KIND_SUCCESS) this.#positives.add(this.#hash.nameHash());
   }
 
   /** Writes a new answer over the old one of the same question. Being asked for again counts for its stay. */
@@ -501,7 +510,9 @@ export class AnswerStore {
 
   #forget(slot: number): void {
     this.#index.remove(this.#writer.field(slot, HASH_WORD), slot);
-    if (this.#writer.kind(slot) === KIND_SUCCESS && !this.#writer.isAside(slot)) {
+    if (this.#writer.isAside(slot)) {
+      this.#asides--;
+    } else if (this.#writer.kind(slot) === KIND_SUCCESS) {
       this.#positives.remove(this.#writer.field(slot, NAME_HASH_WORD));
     }
     this.#writer.clear(slot);

@@ -44,6 +44,8 @@ export interface ImportParts {
   readonly prefetch: PrefetchWatch;
   readonly positives: PositiveNames;
   readonly maxEntries: number;
+  /** Told of each entry that stands aside. */
+  readonly onAside: () => void;
   /** The store's number of a source's partition, its limits known; undefined when its entries are not wanted. */
   readonly partitionOf: (record: PartitionRecord) => number | undefined;
 }
@@ -144,6 +146,7 @@ class TakeOver {
     queues.links.setFrequency(slot, Math.min(count, FREQUENCY_MAX));
     prefetch.renew(slot, count);
     if (success) positives.add(hash.nameHash());
+    if (copy.isAside) this.#parts.onAside();
     return true;
   }
 }

@@ -15,7 +15,7 @@ import type { WhoIs } from "../clients/who-is.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { AnswerStore } from "../cache/answer-store.ts";
 import type { OpenGroups } from "../upstream/open-groups.ts";
-import type { UpstreamPorts } from "../upstream/upstream-ports.ts";
+import type { UpstreamSockets } from "../upstream/upstream-ports.ts";
 import type { UpstreamTap } from "../upstream/upstream-tap.ts";
 import type { HttpServers } from "../web/http-servers.ts";
 import type { Handler } from "./handler.ts";
@@ -34,7 +34,7 @@ export interface Services {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly store: AnswerStore;
-  readonly ports: UpstreamPorts;
+  readonly ports: UpstreamSockets;
   readonly http: HttpServers;
   /** Groups of upstreams that are open. */
   readonly upstreams: OpenGroups;

@@ -1,13 +1,14 @@
 import { describe } from "node:test";
 import { upstreamPortsContract } from "../../../test/contract/upstream-ports.ts";
+import { upstreamStreamsContract } from "../../../test/contract/upstream-streams.ts";
 import { withoutFfi } from "../../../test/support/ffi.ts";
 import { systemClock } from "../../base/clock.ts";
 import { AnswerStore } from "../cache/answer-store.ts";
 import { Metrics } from "../metrics/metrics.ts";
-import type { UpstreamPorts } from "../upstream/upstream-ports.ts";
+import type { UpstreamSockets } from "../upstream/upstream-ports.ts";
 import { FfiFront } from "./ffi-front.ts";
 
-function open(): UpstreamPorts {
+function open(): UpstreamSockets {
   const front = new FfiFront({
     threads: 1,
     store: AnswerStore.create({ bytes: 1 << 20, clock: systemClock }),
@@ -20,6 +21,7 @@ function open(): UpstreamPorts {
   let ended: Promise<void> | undefined;
   return {
     open: (...args) => front.ports.open(...args),
+    connect: (...args) => front.ports.connect(...args),
     close: () => {
       ended ??= front.end();
       return ended;
@@ -27,4 +29,7 @@ function open(): UpstreamPorts {
   };
 }
 
-describe("with FFI", { skip: withoutFfi }, () => upstreamPortsContract("BatchPorts", open));
+describe("with FFI", { skip: withoutFfi }, () => {
+  upstreamPortsContract("BatchPorts", open);
+  upstreamStreamsContract("BatchPorts", open);
+});

@@ -1,13 +1,22 @@
 /**
- * `UpstreamPorts` by FFI: the main thread sends and receives in batches.
+ * `UpstreamSockets` by FFI: the main thread sends and receives in batches.
  */
 import type { SocketAddress } from "../../base/address.ts";
+import { endOfTurn, type TurnTask } from "../../base/end-of-turn.ts";
 import { BATCH_DATAGRAMS, DatagramBatch } from "../../linux/datagram-batch.ts";
 import { closeFd } from "../../linux/fd.ts";
 import type { LoopWatch } from "../../linux/loop-watch.ts";
 import { SEND_MAX_BYTES, SendBatch } from "../../linux/send-batch.ts";
+import { TcpStream } from "../../linux/tcp-stream.ts";
 import { openConnected } from "../../linux/udp-socket.ts";
-import type { PortErrorListener, ReplyListener, UpstreamPort, UpstreamPorts } from "../upstream/upstream-ports.ts";
+import type {
+  PortErrorListener,
+  ReplyListener,
+  StreamListener,
+  UpstreamPort,
+  UpstreamSockets,
+  UpstreamStream,
+} from "../upstream/upstream-ports.ts";
 
 class BatchPort implements UpstreamPort {
   readonly fd: number;
@@ -31,7 +40,7 @@ class BatchPort implements UpstreamPort {
   }
 }
 
-export class BatchPorts implements UpstreamPorts {
+export class BatchPorts implements UpstreamSockets, TurnTask {
   readonly #watch: LoopWatch;
   readonly #received: DatagramBatch;
   readonly #sends: SendBatch;
@@ -66,6 +75,10 @@ export class BatchPorts implements UpstreamPorts {
     return port;
   }
 
+  connect(remote: SocketAddress, sourceAddress: string | undefined, listener: StreamListener): UpstreamStream {
+    return new TcpStream(this.#watch, remote, sourceAddress, listener);
+  }
+
   send(port: BatchPort, message: Uint8Array): void {
     // The descriptor of a closed port may be another socket's already.
     if (!this.#isOpen(port)) return;
@@ -75,10 +88,12 @@ export class BatchPorts implements UpstreamPorts {
     this.#sends.commit(message.length, undefined, undefined);
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    process.nextTick(() => {
-      this.#flushScheduled = false;
-      this.#sends.flush();
-    });
+    endOfTurn.add(this);
+  }
+
+  endTurn(): void {
+    this.#flushScheduled = false;
+    this.#sends.flush();
   }
 
   closePort(port: BatchPort): void {

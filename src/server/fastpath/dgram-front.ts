@@ -8,7 +8,7 @@ import type { AnswerStoreHandle } from "../cache/region.ts";
 import { DROP_KERNEL_QUEUE, DROPS_AT } from "../metrics/fastpath-counters.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { DgramPorts } from "../upstream/dgram-ports.ts";
-import type { UpstreamPorts } from "../upstream/upstream-ports.ts";
+import type { UpstreamSockets } from "../upstream/upstream-ports.ts";
 import { DgramIo } from "./dgram-io.ts";
 import { bindDgram } from "./dgram-socket.ts";
 import { FastPath, type Relay } from "./fast-path.ts";
@@ -34,7 +34,7 @@ const SOCKADDR_BYTES = 28;
 
 export class DgramFront implements UdpFront {
   readonly description: string;
-  readonly ports: UpstreamPorts;
+  readonly ports: UpstreamSockets;
   readonly asks: readonly AskReader[];
   readonly #fastPath: FastPath;
   readonly #endpoints: Map<number, DgramEndpoint>;

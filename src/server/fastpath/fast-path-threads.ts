@@ -16,7 +16,15 @@ import type { MetricsHandle } from "../metrics/metrics.ts";
 import { takeThread } from "./begin-thread.ts";
 import { openWarmUpSockets } from "./plant-warm-up.ts";
 import { RECORD_HEADER_BYTES, RelayReader, RING_BYTES, RING_REGION_BYTES } from "./relay-ring.ts";
-import { CONTROL_BYTES, MESSAGE_WORD, STOP_WORD, TAG_MESSAGE, WOKEN_WORD } from "./thread-control.ts";
+import {
+  CONTROL_BYTES,
+  MESSAGE_WORD,
+  PARKED_WORD,
+  RECEIVES_WORD,
+  STOP_WORD,
+  TAG_MESSAGE,
+  WOKEN_WORD,
+} from "./thread-control.ts";
 import type { FastListener, ListenerSet, ThreadMessage, ThreadStart, WarmUpPlan } from "./thread-messages.ts";
 
 /** After the first listeners: the start of the rest of the process comes first, on a machine with one core. */
@@ -45,6 +53,8 @@ export interface FastPathThreadsOptions {
   readonly watch: LoopWatch;
   /** Called for each relayed query with the reader standing on it. Must not throw. */
   readonly onQuery: (record: RelayReader) => void;
+  /** Called when a ring has been drained. @param records that stood in it */
+  readonly onDrained: (records: number) => void;
   /** A thread ended by itself: a defect. */
   readonly onCrash: (error: unknown) => void;
 }
@@ -78,6 +88,7 @@ interface RunningThread {
 export class FastPathThreads {
   readonly #threads: RunningThread[];
   readonly #onQuery: (record: RelayReader) => void;
+  readonly #onDrained: (records: number) => void;
   readonly #watch: LoopWatch;
   readonly #waiters: Map<number, () => void>;
   #listeners: readonly FastListener[];
@@ -89,6 +100,7 @@ export class FastPathThreads {
 
   constructor(options: FastPathThreadsOptions) {
     this.#onQuery = options.onQuery;
+    this.#onDrained = options.onDrained;
     this.#watch = options.watch;
     this.#waiters = new Map();
     this.#listeners = [];
@@ -137,6 +149,32 @@ export class FastPathThreads {
     await Promise.all(taken);
     await this.#drainAll();
     this.#warmUp ??= setTimeout(() => this.#beginWarmUp(), WARM_UP_AFTER_MS).unref();
+  }
+
+  get listeners(): readonly FastListener[] {
+    return this.#listeners;
+  }
+
+  /** From now on the main thread reads. Each of the threads may have received something until it sees that. */
+  park(): void {
+    for (const { control } of this.#threads) Atomics.store(control, PARKED_WORD, 1);
+  }
+
+  /** To be called with each receive while they are parked. @returns false when one has gone back to work by itself */
+  stayParked(): boolean {
+    let parked = true;
+    for (const { control } of this.#threads) {
+      control[RECEIVES_WORD] = ((control[RECEIVES_WORD] ?? 0) + 1) | 0;
+      if (control[PARKED_WORD] === 0) parked = false;
+    }
+    return parked;
+  }
+
+  unpark(): void {
+    for (const { control, eventFd } of this.#threads) {
+      if (Atomics.exchange(control, PARKED_WORD, 0) === 0) continue;
+      signalEventFd(eventFd);
+    }
   }
 
   /** Ends the threads; what they had received has been handed over when this resolves. */
@@ -244,7 +282,10 @@ export class FastPathThreads {
       Atomics.store(thread.control, WOKEN_WORD, 0);
       const untilMs = performance.now() + TURN_MS;
       for (let left = RECORDS_PER_TURN; left > 0; left--) {
-        if (!thread.records.next()) return;
+        if (!thread.records.next()) {
+          this.#onDrained(RECORDS_PER_TURN - left);
+          return;
+        }
         this.#onQuery(thread.records);
         if (left % RECORDS_PER_LOOK === 0 && performance.now() > untilMs) break;
       }
@@ -254,7 +295,7 @@ export class FastPathThreads {
     const onWake = (): void => {
       if (!again) drain();
     };
-    this.#watch.add(thread.wakeFd, onWake, true);
+    this.#watch.add(thread.wakeFd, onWake, { edge: true });
   }
 }
 

@@ -8,8 +8,9 @@ import { parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { systemClock } from "../../base/clock.ts";
 import type { AnonymousMemory } from "../../linux/anonymous-memory.ts";
 import { DatagramBatch } from "../../linux/datagram-batch.ts";
-import { EpollWaiter } from "../../linux/epoll.ts";
+import { addToEpoll, createEpoll, EpollWaiter } from "../../linux/epoll.ts";
 import { drainEventFd, signalEventFd } from "../../linux/event-fd.ts";
+import { closeFd } from "../../linux/fd.ts";
 import { openRegion, type RegionHandle } from "../../linux/shared-region.ts";
 import { waitAtMost } from "../../linux/socket-wait.ts";
 import { AnswerReader } from "../cache/answer-reader.ts";
@@ -31,6 +32,9 @@ import {
   BEAT_WORD,
   CONTROL_BYTES,
   MESSAGE_WORD,
+  PARKED_LOOK_MS,
+  PARKED_WORD,
+  RECEIVES_WORD,
   STOP_WORD,
   TAG_MESSAGE,
   WAIT_MS,
@@ -39,6 +43,13 @@ import {
 import type { FastListener, ThreadMessage, ThreadStart } from "./thread-messages.ts";
 import { WarmUp } from "./warm-up.ts";
 import { ZoneTable } from "./zone-table.ts";
+
+/** A parked thread goes back to work when for so many looks nobody has asked anything. */
+const IDLE_LOOKS_MAX = 50;
+/** It takes over when in so many looks in a row something waited and nobody received. */
+const MISSED_LOOKS_MAX = 2;
+/** Turns with something to do after which there is nothing left to be warmed up. */
+const BUSY_TURNS_MAX = 10_000;
 
 /** Batches taken from one listener before the others get their turn. */
 const BATCHES_IN_A_ROW = 4;
@@ -80,18 +91,29 @@ const fastPath = new FastPath({
   asks: new AskWriter(openRegion(start.asks).buffer),
 });
 const waiter = new EpollWaiter({ fd: start.epollFd });
+/** For the time in which it is parked: messages only. */
+const parkedEpoll = createEpoll();
+addToEpoll(parkedEpoll, start.eventFd, TAG_MESSAGE);
+const parkedWaiter = new EpollWaiter(parkedEpoll);
+/** Looks of a parked thread in a row that saw no receive; of those that also saw something to be received. */
+let idleLooks = 0;
+let missedLooks = 0;
+let receivesSeen = 0;
 const listeners = new Map<number, ServedListener>();
 /** Undefined when there are several, none, or something else to do. */
 let sole: SoleListener | undefined;
 /** Those of the last message. */
 let given: readonly FastListener[] = [];
 let warmUp: WarmUp | undefined;
+let busyTurns = 0;
 
 // Read plainly, as the beat is written: a system call lies between two turns, and V8 makes each atomic access a call.
 while (control[STOP_WORD] === 0) turn();
 takeMessages();
 warmUp?.close();
 waiter.close();
+parkedWaiter.close();
+closeFd(parkedEpoll.fd);
 batch.close();
 
 /**
@@ -109,6 +131,10 @@ function untilTold(): ThreadStart {
 
 /** One wait and what came of it. A function, for V8 compiles what is called often, and hardly what runs for ever. */
 function turn(): void {
+  if (control[PARKED_WORD] !== 0) {
+    waitParked();
+    return;
+  }
   if (sole !== undefined && control[MESSAGE_WORD] === 0) {
     waitInSole(sole);
     return;
@@ -126,6 +152,30 @@ function turn(): void {
     else serve(tag, BATCHES_IN_A_ROW);
   }
   endTurn();
+  if (warmUp !== undefined && ++busyTurns > BUSY_TURNS_MAX) {
+    warmUp.close();
+    warmUp = undefined;
+    findSole();
+  }
+}
+
+/** The main thread reads. Should it not, for it is busy with something else, then this thread does again. */
+function waitParked(): void {
+  const told = parkedWaiter.wait(PARKED_LOOK_MS);
+  control[BEAT_WORD] = ((control[BEAT_WORD] ?? 0) + 1) | 0;
+  if (told > 0) takeMessages();
+  const receives = control[RECEIVES_WORD] ?? 0;
+  if (receives !== receivesSeen) {
+    receivesSeen = receives;
+    idleLooks = 0;
+    missedLooks = 0;
+    return;
+  }
+  missedLooks = waiter.wait(0) > 0 ? missedLooks + 1 : 0;
+  if (++idleLooks < IDLE_LOOKS_MAX && missedLooks < MISSED_LOOKS_MAX) return;
+  idleLooks = 0;
+  missedLooks = 0;
+  Atomics.store(control, PARKED_WORD, 0);
 }
 
 /** With one socket to serve the thread waits in it: a system call and a foreign call less for each wake-up. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { udpFrontContract } from "../../../test/contract/udp-front.ts";
+import { plant, ROOT, udpFrontContract } from "../../../test/contract/udp-front.ts";
 import { queryFor } from "../../../test/support/dns-client.ts";
 import { withoutFfi } from "../../../test/support/ffi.ts";
 import { systemClock } from "../../base/clock.ts";
@@ -9,9 +9,12 @@ import { nameFromText } from "../../dns/name-text.ts";
 import { addToEpoll, createEpoll, EpollWaiter, removeFromEpoll } from "../../linux/epoll.ts";
 import { closeFd, writeFd } from "../../linux/fd.ts";
 import { openConnected } from "../../linux/udp-socket.ts";
+import { DatagramBatch } from "../../linux/datagram-batch.ts";
 import { AnswerStore } from "../cache/answer-store.ts";
+import { HANDED_OVER_AT } from "../metrics/fastpath-counters.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { FfiFront } from "./ffi-front.ts";
+import type { UdpEndpoint } from "./udp-front.ts";
 
 describe("with FFI", { skip: withoutFfi }, () => {
   for (const threads of [1, 2]) {
@@ -27,6 +30,76 @@ describe("with FFI", { skip: withoutFfi }, () => {
         }),
     );
   }
+
+  it("reads in the main thread while all are misses, and in its own again when that is busy or hits come", async (t) => {
+    const store = AnswerStore.create({ bytes: 1 << 20, clock: systemClock });
+    plant(store);
+    const metrics = Metrics.create({ threads: 2 });
+    const endpoints: UdpEndpoint[] = [];
+    const front: FfiFront = new FfiFront({
+      threads: 1,
+      store,
+      metrics,
+      onQuery: (_id, wire, sockaddr, control) => {
+        const [endpoint] = endpoints;
+        if (endpoint !== undefined) front.reply(endpoint, wire, wire.length, sockaddr, control);
+        return Promise.resolve();
+      },
+      onCrash: (error) => {
+        throw error;
+      },
+    });
+    t.after(() => front.end());
+    const endpoint = await front.open("127.0.0.1", 0);
+    endpoints.push(endpoint);
+    await front.serve([{ endpoint, zones: [ROOT] }]);
+    const client = openConnected({ address: "127.0.0.1", port: endpoint.port }, undefined);
+    const inbox = new DatagramBatch(false);
+    const handedOverIn = (thread: number): number => {
+      const { fastpath } = metrics;
+      return fastpath.floats[fastpath.pageAt(thread) + HANDED_OVER_AT] ?? 0;
+    };
+    let replies = 0;
+    const ask = async (name: string): Promise<void> => {
+      assert.ok(writeFd(client, queryFor(name, 1)));
+      let came = 0;
+      for (let waits = 0; came === 0 && waits < 1000; waits++) {
+        await new Promise((resolve) => setImmediate(resolve));
+        came = inbox.receive(client, false);
+        if (came === 0 && waits > 100) await sleep(1);
+      }
+      replies += came;
+    };
+    const misses = async (tag: string, isSo: () => boolean): Promise<void> => {
+      for (let i = 0; !isSo(); i++) {
+        assert.ok(i < 20_000, `after ${i} misses: ${handedOverIn(0)} and ${handedOverIn(1)}`);
+        await ask(`${tag}${i}.test.`);
+      }
+    };
+    await misses("a", () => handedOverIn(0) > 50);
+    // Hits are answered there too.
+    const before = replies;
+    await ask("cached.test.");
+    assert.equal(replies, before + 1);
+
+    // The main thread does something else: the other one answers a hit meanwhile.
+    await misses("b", () => handedOverIn(0) > 100);
+    const until = performance.now() + 2000;
+    assert.ok(writeFd(client, queryFor("cached.test.", 1)));
+    let came = 0;
+    while (came === 0 && performance.now() < until) came = inbox.receive(client, false);
+    assert.equal(came, 1, "nobody answers while the main thread is busy");
+
+    // And back, until most are hits.
+    const mainHas = handedOverIn(0);
+    await misses("c", () => handedOverIn(0) > mainHas + 300);
+    for (let i = 0; i < 300; i++) await ask("cached.test.");
+    const mainHad = handedOverIn(0);
+    for (let i = 0; i < 20; i++) await ask(`d${i}.test.`);
+    assert.equal(handedOverIn(0), mainHad, "the main thread goes on reading hits");
+    closeFd(client);
+    inbox.close();
+  });
 
   it("lets go of a listener without keeping a wake-up that another process waits for", async (t) => {
     let taken = 0;

@@ -1,4 +1,7 @@
 /** `UdpFront` with threads that receive and send in batches through FFI. */
+import { systemClock } from "../../base/clock.ts";
+import { endOfTurn, type TurnTask } from "../../base/end-of-turn.ts";
+import { BATCH_BYTES } from "../../linux/datagram-batch.ts";
 import { closeFd } from "../../linux/fd.ts";
 import { LoopWatch } from "../../linux/loop-watch.ts";
 import { SendBatch } from "../../linux/send-batch.ts";
@@ -10,19 +13,21 @@ import {
   supportsSegmentation,
   type UdpSocket,
 } from "../../linux/udp-socket.ts";
-import type { AskReader } from "../clients/ask-ring.ts";
+import { ASK_REGION_BYTES, AskReader, AskWriter } from "../clients/ask-ring.ts";
 import type { AnswerStore } from "../cache/answer-store.ts";
-import { addTo, DROP_KERNEL_QUEUE, DROPS_AT, UPSTREAM_DATAGRAMS_AT } from "../metrics/fastpath-counters.ts";
+import { addTo, DROP_KERNEL_QUEUE, DROPS_AT, HITS_AT, UPSTREAM_DATAGRAMS_AT } from "../metrics/fastpath-counters.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { UpstreamPorts } from "../upstream/upstream-ports.ts";
+import type { UpstreamSockets } from "../upstream/upstream-ports.ts";
 import { BatchPorts } from "./batch-ports.ts";
+import type { QueryRecord } from "./direct-relay.ts";
 import { FastPathThreads, type ThreadControls } from "./fast-path-threads.ts";
+import { MainReader } from "./main-reader.ts";
 import { plantWarmUp } from "./plant-warm-up.ts";
 import type { LeftQuery } from "./left-query.ts";
 import { PENDING_BYTES, PendingQueries } from "./pending-queries.ts";
-import type { RelayReader } from "./relay-ring.ts";
 import type { FastListener } from "./thread-messages.ts";
 import type { KeptEndpoint, QueryListener, ServedEndpoint, UdpEndpoint, UdpFront } from "./udp-front.ts";
+import { WhoReads } from "./who-reads.ts";
 
 export interface FfiFrontOptions {
   readonly threads: number;
@@ -45,9 +50,12 @@ const MAIN_PAGE = 0;
 
 export class FfiFront implements UdpFront {
   readonly description: string;
-  readonly ports: UpstreamPorts;
+  readonly ports: UpstreamSockets;
   readonly asks: readonly AskReader[];
   readonly #threads: FastPathThreads;
+  readonly #reader: MainReader;
+  readonly #readerBatch: SharedRegion;
+  readonly #whoReads: WhoReads;
   readonly #replies: SendBatch;
   readonly #watch: LoopWatch;
   readonly #onQuery: QueryListener;
@@ -58,6 +66,7 @@ export class FfiFront implements UdpFront {
   #pastDrops: number;
   #nextId: number;
   #flushScheduled: boolean;
+  readonly #flush: TurnTask;
   readonly #pendingRegion: SharedRegion | undefined;
   readonly #pending: PendingQueries | undefined;
   /** Slots of pending queries whose replies leave with the next flush. */
@@ -73,6 +82,7 @@ export class FfiFront implements UdpFront {
     this.#pastDrops = 0;
     this.#nextId = 0;
     this.#flushScheduled = false;
+    this.#flush = { endTurn: () => this.#flushNow() };
     this.#pendingRegion = options.outlived === true ? createRegion("nodens-pending", PENDING_BYTES) : undefined;
     this.#pending = this.#pendingRegion === undefined ? undefined : new PendingQueries(this.#pendingRegion.buffer);
     this.#done = [];
@@ -89,10 +99,25 @@ export class FfiFront implements UdpFront {
       controls: options.controls,
       watch: this.#watch,
       onQuery: (record) => this.#take(record),
+      onDrained: (records) => this.#handedOver(records),
       onCrash: options.onCrash,
     });
-    this.asks = this.#threads.asks;
     const { fastpath } = options.metrics;
+    const asks = createRegion("nodens-asks", ASK_REGION_BYTES);
+    this.asks = [...this.#threads.asks, new AskReader(asks.buffer)];
+    this.#whoReads = new WhoReads(systemClock.monotonicMs());
+    this.#readerBatch = createRegion("nodens-batch", BATCH_BYTES);
+    this.#reader = new MainReader({
+      watch: this.#watch,
+      clock: systemClock,
+      store: options.store.handle,
+      metrics: options.metrics,
+      segmentation,
+      batch: this.#readerBatch,
+      asks: new AskWriter(asks.buffer),
+      onQuery: (record) => this.#take(record),
+      onReceived: (datagrams, misses) => this.#received(datagrams, misses),
+    });
     const page = fastpath.pageAt(MAIN_PAGE);
     this.ports = new BatchPorts(this.#watch, (count) => addTo(fastpath.floats, page + UPSTREAM_DATAGRAMS_AT, count));
     this.#stopCounting = options.metrics.beforeScrape(() => this.#countDrops());
@@ -105,6 +130,7 @@ export class FfiFront implements UdpFront {
       regions.set(`batch/${thread}`, batch);
       regions.set(`ring/${thread}`, ring);
     }
+    regions.set("batch/main", this.#readerBatch.handle);
     if (this.#pendingRegion !== undefined) regions.set("pending/0", this.#pendingRegion.handle);
     return regions;
   }
@@ -137,6 +163,7 @@ export class FfiFront implements UdpFront {
       const { socket } = this.#own(endpoint);
       listeners.push({ id: endpoint.id, fd: socket.fd, wildcard: socket.wildcard, zones });
     }
+    this.#giveBack();
     return this.#threads.setListeners(listeners);
   }
 
@@ -166,17 +193,59 @@ export class FfiFront implements UdpFront {
 
   async end(): Promise<void> {
     this.#stopCounting();
+    this.#giveBack();
     await this.#threads.stop();
     this.#replies.flush();
     await this.ports.close();
     for (const endpoint of this.#endpoints.values()) endpoint.socket.close();
     this.#endpoints.clear();
     this.#threads.close();
+    this.#reader.close();
     this.#watch.close();
     this.#pendingRegion?.close();
   }
 
-  #take(record: RelayReader): void {
+  /** Some queries came from a fast-path thread. */
+  #handedOver(queries: number): void {
+    if (this.#reader.isReading) return;
+    const takes = this.#whoReads.handedOver(
+      queries,
+      () => this.#hits(),
+      () => systemClock.monotonicMs(),
+    );
+    if (!takes) return;
+    this.#threads.park();
+    this.#reader.begin(this.#threads.listeners);
+  }
+
+  /** Some came to the main thread itself. */
+  #received(datagrams: number, misses: number): void {
+    if (!this.#threads.stayParked()) {
+      this.#giveBack();
+      this.#whoReads.takenBack(systemClock.monotonicMs());
+    } else if (!this.#whoReads.received(datagrams, misses, () => systemClock.monotonicMs())) {
+      this.#giveBack();
+    }
+  }
+
+  /** The fast-path threads read again. */
+  #giveBack(): void {
+    if (!this.#reader.isReading) return;
+    this.#reader.end();
+    this.#threads.unpark();
+  }
+
+  /** Answered by the fast-path threads so far. */
+  #hits(): number {
+    const { fastpath } = this.#metrics;
+    let hits = 0;
+    for (let thread = 1; thread < fastpath.handle.threads; thread++) {
+      hits += fastpath.floats[fastpath.pageAt(thread) + HITS_AT] ?? 0;
+    }
+    return hits;
+  }
+
+  #take(record: QueryRecord): void {
     const slot = this.#pending?.put(record) ?? -1;
     const { id, receivedAtMs } = record;
     this.#finishWith(slot, this.#onQuery(id, record.payload(), record.sockaddr(), record.control(), receivedAtMs));
@@ -193,12 +262,13 @@ export class FfiFront implements UdpFront {
 
   #flushSoon(): void {
     this.#flushScheduled = true;
-    process.nextTick(() => {
-      this.#flushScheduled = false;
-      this.#replies.flush();
-      for (const slot of this.#done) this.#pending?.free(slot);
-      this.#done.length = 0;
-    });
+    endOfTurn.add(this.#flush);
+  }
+
+  #flushNow(): void {
+    this.#flushScheduled = false;
+    this.#replies.flush();
+    for (let slot = this.#done.pop(); slot !== undefined; slot = this.#done.pop()) this.#pending?.free(slot);
   }
 
   #own(endpoint: UdpEndpoint): FfiEndpoint {

@@ -11,9 +11,11 @@
  * upper; it is written last. A query with which three have died is not asked again: it may be what kills them. A query that is longer than its place (no resolver
  * sends such) is not kept, nor is one that finds no free slot: they are lost with their server.
  */
+import { SOCKADDR_MAX_BYTES } from "../../base/address.ts";
 import type { LeftQuery } from "./left-query.ts";
-import type { RelayReader } from "./relay-ring.ts";
+import type { QueryRecord } from "./direct-relay.ts";
 
+const NOTHING = new Uint8Array(0);
 const SLOTS_AT = 64;
 const SLOT_BYTES = 512;
 const ID_AT = 4;
@@ -51,14 +53,28 @@ export class PendingQueries {
   }
 
   /** Copies the query that `record` stands on. @returns its slot for `free`; -1 when it is not kept */
-  put(record: RelayReader): number {
-    return this.#write(record.id, record.receivedAtMs, record.bytes, record.payloadAt, record.length, 0, record);
+  put(record: QueryRecord): number {
+    const { id, receivedAtMs, bytes, payloadAt, length, sockaddrAt, controlAt, controlLength } = record;
+    return this.#write(
+      id,
+      receivedAtMs,
+      bytes,
+      payloadAt,
+      length,
+      0,
+      bytes,
+      sockaddrAt,
+      bytes,
+      controlAt,
+      controlLength,
+    );
   }
 
   /** The same for a query that a server before this one left. */
   putLeft({ listener, receivedAtMs, wire, sockaddr, control, deaths }: LeftQuery): number {
-    const sender = { sockaddr: () => sockaddr, control: () => control };
-    return this.#write(listener, receivedAtMs, wire, 0, wire.length, deaths, sender);
+    const { length } = wire;
+    const packetInfo = control ?? NOTHING;
+    return this.#write(listener, receivedAtMs, wire, 0, length, deaths, sockaddr, 0, packetInfo, 0, packetInfo.length);
   }
 
   /** The query is answered, or will not be. @param slot -1 is ignored */
@@ -75,7 +91,11 @@ export class PendingQueries {
     queryAt: number,
     length: number,
     deaths: number,
-    sender: { sockaddr(): Uint8Array; control(): Uint8Array | undefined },
+    sockaddr: Uint8Array,
+    sockaddrAt: number,
+    control: Uint8Array,
+    controlAt: number,
+    controlLength: number,
   ): number {
     if (length > QUERY_MAX_BYTES) return -1;
     const slot = this.#free.pop() ?? (this.#unused < SLOTS ? this.#unused++ : -1);
@@ -84,11 +104,10 @@ export class PendingQueries {
     const bytes = this.#bytes;
     this.#words[(at + ID_AT) >> 2] = id;
     this.#floats[(at + RECEIVED_AT) >> 3] = receivedAtMs;
-    bytes.set(sender.sockaddr(), at + SOCKADDR_AT);
-    const control = sender.control();
-    const kept = control === undefined || control.length > CONTROL_MAX_BYTES ? undefined : control;
-    this.#words[(at + CONTROL_LENGTH_AT) >> 2] = kept?.length ?? 0;
-    if (kept !== undefined) bytes.set(kept, at + CONTROL_AT);
+    for (let i = 0; i < SOCKADDR_MAX_BYTES; i++) bytes[at + SOCKADDR_AT + i] = sockaddr[sockaddrAt + i] ?? 0;
+    const kept = controlLength > CONTROL_MAX_BYTES ? 0 : controlLength;
+    this.#words[(at + CONTROL_LENGTH_AT) >> 2] = kept;
+    for (let i = 0; i < kept; i++) bytes[at + CONTROL_AT + i] = control[controlAt + i] ?? 0;
     for (let i = 0; i < length; i++) bytes[at + QUERY_AT + i] = from[queryAt + i] ?? 0;
     this.#words[at >> 2] = length | (deaths << DEATHS_SHIFT);
     return slot;

@@ -15,6 +15,9 @@
  * ever reached are never touched. The reader has then freed all that it read, and looks at `base` after `head`.
  */
 
+import { CopyBlocks } from "./copy-blocks.ts";
+import type { QueryRecord } from "./direct-relay.ts";
+
 export const KIND_SKIP = 0;
 /** A client's query; id is the listener. What stands above the lowest byte is `left-queries.ts`'s. */
 export const KIND_QUERY = 1;
@@ -28,8 +31,6 @@ const SOCKADDR_BYTES = 28;
 const CONTROL_LENGTH_AT = 52;
 const CONTROL_AT = 56;
 const CONTROL_MAX_BYTES = 40;
-/** A block lives as long as any copy in it. */
-const BLOCK_BYTES = 16 * 1024;
 
 /**
  * A power of two: about 30,000 queries of usual size. A server that has just started takes 0.1 ms for each of its first ones; on a busy
@@ -117,7 +118,7 @@ export class RelayWriter {
 }
 
 /** The reading end, in the main thread. Fields hold the record that `next` stepped onto until the next `next`. */
-export class RelayReader {
+export class RelayReader implements QueryRecord {
   kind: number;
   id: number;
   length: number;
@@ -129,8 +130,7 @@ export class RelayReader {
   readonly #floats: Float64Array;
   #at: number;
   #size: number;
-  #block: Uint8Array;
-  #blockUsed: number;
+  readonly #blocks: CopyBlocks;
 
   constructor(buffer: ArrayBufferLike) {
     this.kind = KIND_SKIP;
@@ -143,8 +143,7 @@ export class RelayReader {
     this.#floats = new Float64Array(buffer, 0, RING_REGION_BYTES >> 3);
     this.#at = 0;
     this.#size = 0;
-    this.#block = new Uint8Array(0);
-    this.#blockUsed = 0;
+    this.#blocks = new CopyBlocks();
   }
 
   get empty(): boolean {
@@ -193,31 +192,32 @@ export class RelayReader {
     return this.kind === KIND_SKIP || (this.length >= 0 && this.length <= size - RECORD_HEADER_BYTES);
   }
 
+  get sockaddrAt(): number {
+    return this.#at + SOCKADDR_AT;
+  }
+
+  get controlAt(): number {
+    return this.#at + CONTROL_AT;
+  }
+
+  get controlLength(): number {
+    const length = this.#words[(this.#at + CONTROL_LENGTH_AT) >> 2] ?? 0;
+    return length <= 0 || length > CONTROL_MAX_BYTES ? 0 : length;
+  }
+
   /** Copy of the payload. */
   payload(): Uint8Array {
-    return this.#copy(this.payloadAt, this.length);
+    return this.#blocks.copy(this.bytes, this.payloadAt, this.length);
   }
 
   /** Copy of the client's address. */
   sockaddr(): Uint8Array {
-    return this.#copy(this.#at + SOCKADDR_AT, SOCKADDR_BYTES);
+    return this.#blocks.copy(this.bytes, this.sockaddrAt, SOCKADDR_BYTES);
   }
 
   /** Copy of the packet info; undefined when there is none. */
   control(): Uint8Array | undefined {
-    const length = this.#words[(this.#at + CONTROL_LENGTH_AT) >> 2] ?? 0;
-    return length <= 0 || length > CONTROL_MAX_BYTES ? undefined : this.#copy(this.#at + CONTROL_AT, length);
-  }
-
-  /** Copies are cut from blocks, for each a buffer of its own would cost more than all else that the ring does. */
-  #copy(at: number, length: number): Uint8Array {
-    if (this.#blockUsed + length > this.#block.length) {
-      this.#block = new Uint8Array(Math.max(BLOCK_BYTES, length));
-      this.#blockUsed = 0;
-    }
-    const copy = this.#block.subarray(this.#blockUsed, this.#blockUsed + length);
-    this.#blockUsed += length;
-    for (let i = 0; i < length; i++) copy[i] = this.bytes[at + i] ?? 0;
-    return copy;
+    const length = this.controlLength;
+    return length === 0 ? undefined : this.#blocks.copy(this.bytes, this.controlAt, length);
   }
 }

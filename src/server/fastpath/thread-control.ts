@@ -13,10 +13,18 @@ export const WOKEN_WORD = 2;
 /** Main writes 1 with each message, the thread 0 when it takes them: one that waits in a socket does not see the eventfd. */
 export const MESSAGE_WORD = 3;
 
+/** Main writes 1: it reads the client sockets itself. The thread writes 0 when what waits there is not read, and reads again. */
+export const PARKED_WORD = 4;
+/** While a thread is parked, main adds 1 with each receive. */
+export const RECEIVES_WORD = 5;
+
 export const CONTROL_BYTES = 64;
 
 /** Longest wait for packets, milliseconds: bounds how late a stop is seen. */
 export const WAIT_MS = 100;
+
+/** A parked thread looks so often whether anybody reads, milliseconds. */
+export const PARKED_LOOK_MS = 2;
 
 /** epoll tag of the eventfd that announces a message from the main thread. */
 export const TAG_MESSAGE: number = -1;

@@ -5,7 +5,7 @@
  * `ffi-front.ts` is the fast one, `dgram-front.ts` the one that runs anywhere.
  */
 import type { AskReader } from "../clients/ask-ring.ts";
-import type { UpstreamPorts } from "../upstream/upstream-ports.ts";
+import type { UpstreamSockets } from "../upstream/upstream-ports.ts";
 import type { FastZone } from "./zone-table.ts";
 
 export interface UdpEndpoint {
@@ -54,7 +54,7 @@ export type QueryListener = (
 export interface UdpFront {
   /** For the log: how packets get in and out. */
   readonly description: string;
-  readonly ports: UpstreamPorts;
+  readonly ports: UpstreamSockets;
   /** Who asked and got an answer from the fast path; each tells nothing until it is asked to. */
   readonly asks: readonly AskReader[];
   /**

@@ -1,15 +1,23 @@
 /**
- * `UpstreamPorts` by `node:dgram`: for machines without FFI, and for tests.
+ * `UpstreamSockets` by `node:dgram` and `node:net`: for machines without FFI, and for tests.
  *
  * A socket binds and connects by itself in the background; what is sent before that waits in a short queue.
  */
 import { createSocket, type Socket } from "node:dgram";
-import type { PortErrorListener, ReplyListener, UpstreamPort, UpstreamPorts } from "./upstream-ports.ts";
+import { connectByNode } from "./node-stream.ts";
+import type {
+  PortErrorListener,
+  ReplyListener,
+  StreamListener,
+  UpstreamPort,
+  UpstreamSockets,
+  UpstreamStream,
+} from "./upstream-ports.ts";
 
 /** Messages kept while a socket is connecting. More than one turn sends to one port is lost, like any datagram. */
 const QUEUE_MAX = 1024;
 
-export class DgramPorts implements UpstreamPorts {
+export class DgramPorts implements UpstreamSockets {
   readonly #open: Set<DgramPort>;
 
   constructor() {
@@ -25,6 +33,14 @@ export class DgramPorts implements UpstreamPorts {
     const port = new DgramPort(remote, sourceAddress, onReply, onError, () => this.#open.delete(port));
     this.#open.add(port);
     return port;
+  }
+
+  connect(
+    remote: { readonly address: string; readonly port: number },
+    sourceAddress: string | undefined,
+    listener: StreamListener,
+  ): UpstreamStream {
+    return connectByNode(remote, sourceAddress, listener);
   }
 
   async close(): Promise<void> {

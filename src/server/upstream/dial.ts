@@ -1,5 +1,5 @@
-/** Opening TCP and TLS connections to upstreams. */
-import type { TcpNetConnectOpts } from "node:net";
+/** Opening TLS connections to upstreams. */
+import { connectOptions, NodeStream } from "./node-stream.ts";
 import type { Dial } from "./stream-connection.ts";
 
 export interface StreamTarget {
@@ -18,36 +18,14 @@ export interface TlsSettings {
   readonly key: string | undefined;
 }
 
-/** Read buffer of all plain connections: reading and handing over is one step, so they can share it. */
-const READ_BUFFER_BYTES = 64 * 1024;
-let readBuffer: Uint8Array | undefined;
-
-export function tcpDial(target: StreamTarget): Dial {
-  const { connect } = process.getBuiltinModule("node:net");
-  return (onData) => {
-    readBuffer ??= new Uint8Array(READ_BUFFER_BYTES);
-    const socket = connect({
-      ...connectOptions(target),
-      onread: {
-        buffer: readBuffer,
-        callback: (bytes, buffer) => {
-          onData(buffer.subarray(0, bytes));
-          return true;
-        },
-      },
-    });
-    return { socket, readyEvent: "connect" };
-  };
-}
-
 /** Modules of TLS are loaded when a configuration has a `tls://` or `https://` upstream, not before. */
 export function tlsDial(target: StreamTarget, settings: TlsSettings): Dial {
   const tls = process.getBuiltinModule("node:tls");
   const secureContext = tls.createSecureContext(contextOptions(settings));
   let session: Buffer | undefined;
-  return (onData) => {
+  return (listener) => {
     const socket = tls.connect({
-      ...connectOptions(target),
+      ...connectOptions(target, target.sourceAddress),
       secureContext,
       ...(settings.serverName === undefined ? {} : { servername: settings.serverName }),
       ...(session === undefined ? {} : { session }),
@@ -55,8 +33,8 @@ export function tlsDial(target: StreamTarget, settings: TlsSettings): Dial {
     socket.on("session", (latest: Buffer) => {
       session = latest;
     });
-    socket.on("data", (chunk: Uint8Array) => onData(chunk));
-    return { socket, readyEvent: "secureConnect" };
+    socket.on("data", (chunk: Uint8Array) => listener.data(chunk, chunk.length));
+    return new NodeStream(socket, "secureConnect", listener);
   };
 }
 
@@ -72,9 +50,4 @@ export function contextOptions(settings: TlsSettings): {
     ...(settings.cert === undefined ? {} : { cert: settings.cert }),
     ...(settings.key === undefined ? {} : { key: settings.key }),
   };
-}
-
-function connectOptions(target: StreamTarget): TcpNetConnectOpts {
-  const base = { host: target.address, port: target.port };
-  return target.sourceAddress === undefined ? base : { ...base, localAddress: target.sourceAddress };
 }

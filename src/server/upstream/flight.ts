@@ -17,6 +17,7 @@ import { RCODE_BADVERS, RCODE_FORMERR, RCODE_NOTIMP } from "../../dns/types.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
 import type { MessageBlocks } from "./byte-pools.ts";
 import { type DeadlineWheel, WheelEntry } from "./deadline-wheel.ts";
+import type { FlightKey } from "./flight-table.ts";
 import { asForwarder, copyWithoutOpt } from "./forwarded-answer.ts";
 import { type FailureKind, UpstreamError } from "./upstream-error.ts";
 import type { UpstreamServer } from "./upstream-server.ts";
@@ -78,7 +79,8 @@ const NO_ATTEMPTS: Attempt[] = [];
 const NO_TRIES: number[] = [];
 
 export class Flight extends WheelEntry implements AttemptOwner {
-  readonly key: string;
+  readonly key: FlightKey;
+  nextOfHash: Flight | undefined;
   /** Goes back to the group when the flight has ended. */
   readonly wire: Uint8Array<ArrayBuffer>;
   readonly questionEnd: number;
@@ -112,7 +114,7 @@ export class Flight extends WheelEntry implements AttemptOwner {
 
   constructor(
     group: FlightGroup,
-    key: string,
+    key: FlightKey,
     wire: Uint8Array<ArrayBuffer>,
     questionEnd: number,
     order: readonly number[],
@@ -123,6 +125,7 @@ export class Flight extends WheelEntry implements AttemptOwner {
     super();
     this.#group = group;
     this.key = key;
+    this.nextOfHash = undefined;
     this.wire = wire;
     this.questionEnd = questionEnd;
     this.order = order;
@@ -388,7 +391,8 @@ export class Flight extends WheelEntry implements AttemptOwner {
   #forget(attempt: Attempt): void {
     const at = this.#open.indexOf(attempt);
     if (at < 0) return;
-    this.#open.splice(at, 1);
+    if (this.#open.length === 1) this.#open = NO_ATTEMPTS;
+    else this.#open.splice(at, 1);
     this.#server(attempt.serverIndex).stats.inFlight.add(-1);
   }
 

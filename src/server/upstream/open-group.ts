@@ -4,10 +4,10 @@ import { formatSocketAddress } from "../../base/address.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Carrier } from "./attempt.ts";
 import { DeadlineWheel } from "./deadline-wheel.ts";
-import { tcpDial, tlsDial, type TlsSettings } from "./dial.ts";
+import { tlsDial, type TlsSettings } from "./dial.ts";
 import { DohClient, type DohMethod } from "./doh-client.ts";
 import type { OpenGroups } from "./open-groups.ts";
-import { EndOfTurn } from "./end-of-turn.ts";
+import { endOfTurn } from "../../base/end-of-turn.ts";
 import type { FlightTiming } from "./flight.ts";
 import { HealthProbe, PROBE_TIMEOUT_MS, type ProbeSettings } from "./health-probe.ts";
 import { makePolicy, type PolicyName } from "./policy.ts";
@@ -16,7 +16,7 @@ import { CARRIER_TCP, CARRIER_TLS, ExchangeStats, ServerStats } from "./server-s
 import { type StreamLimits, StreamPool } from "./stream-pool.ts";
 import { UdpPool } from "./udp-pool.ts";
 import { type GroupSettings, UpstreamGroup } from "./upstream-group.ts";
-import type { UpstreamPorts } from "./upstream-ports.ts";
+import type { UpstreamSockets } from "./upstream-ports.ts";
 import { UpstreamServer } from "./upstream-server.ts";
 import type { UpstreamTap } from "./upstream-tap.ts";
 
@@ -44,7 +44,7 @@ export interface GroupConfig extends GroupSettings {
 }
 
 export interface GroupServices {
-  readonly ports: UpstreamPorts;
+  readonly ports: UpstreamSockets;
   readonly clock: Clock;
   readonly metrics: Metrics;
   /** Where it is told what becomes of addresses; absent: it is not. */
@@ -60,7 +60,7 @@ export function openGroup(config: GroupConfig, services: GroupServices): Upstrea
   const nowMs = (): number => services.clock.monotonicMs();
   const wheel = new DeadlineWheel(services.clock);
   const ids = new RandomIds();
-  const turn = new EndOfTurn();
+  const turn = endOfTurn;
   const servers = config.targets.map((target) => {
     const { sourceAddress } = config;
     const at = { address: target.address, port: target.port, sourceAddress };
@@ -72,7 +72,9 @@ export function openGroup(config: GroupConfig, services: GroupServices): Upstrea
     switch (target.scheme) {
       case "dns":
         udp = new UdpPool(services.ports, at, ids, turn, stats);
-        stream = new StreamPool({ ...pooled, carrierLabel: CARRIER_TCP }, config.limits, tcpDial(at));
+        stream = new StreamPool({ ...pooled, carrierLabel: CARRIER_TCP }, config.limits, (listener) =>
+          services.ports.connect(at, sourceAddress, listener),
+        );
         break;
       case "tls":
         stream = new StreamPool({ ...pooled, carrierLabel: CARRIER_TLS }, config.limits, tlsDial(at, tls));

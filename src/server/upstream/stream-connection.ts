@@ -4,32 +4,26 @@
  * What one turn of the event loop sends goes out in one write. Replies come in any order and are matched by id and
  * question. When the peer closes, queries without a reply go back to the pool.
  */
-import type { Socket } from "node:net";
 import { FRAME_PREFIX_BYTES, FrameReader } from "../../dns/frame.ts";
 import { HEADER_BYTES, ID_AT, readU16, writeU16 } from "../../dns/header.ts";
 import { ResponseScan } from "../../dns/response-scan.ts";
 import type { Attempt, Place } from "./attempt.ts";
-import type { EndOfTurn, TurnTask } from "./end-of-turn.ts";
+import type { EndOfTurn, TurnTask } from "../../base/end-of-turn.ts";
 import type { RandomIds } from "./random-ids.ts";
 import { IGNORED_ID, IGNORED_SHORT, judgeReply, REPLY_ACCEPTED } from "./reply-check.ts";
 import type { ServerStats } from "./server-stats.ts";
 import { type FailureKind, failureOfCode } from "./upstream-error.ts";
+import type { StreamListener, UpstreamStream } from "./upstream-ports.ts";
 import { stampQuery } from "./upstream-query.ts";
 
-/** Makes a socket that connects; called once per connection. `onData` gets bytes that are only valid in the call. */
-export type Dial = (onData: (chunk: Uint8Array) => void) => DialedSocket;
-
-export interface DialedSocket {
-  readonly socket: Socket;
-  /** Name of the event after which it may be written to. */
-  readonly readyEvent: "connect" | "secureConnect";
-}
+/** Begins to connect; called once per connection. */
+export type Dial = (listener: StreamListener) => UpstreamStream;
 
 /** What a connection tells its pool. */
 export interface ConnectionOwner {
   /** Nothing is in flight on it any more. */
   connectionIdle(connection: StreamConnection): void;
-  /** It is closed; it was never usable when `ready` is false. These attempts had no reply. */
+  /** It is closed; it was never usable when `isReady` is false. These attempts had no reply. */
   connectionClosed(
     connection: StreamConnection,
     unanswered: readonly Attempt[],
@@ -50,11 +44,11 @@ export interface ConnectionServices {
   nowMs(): number;
 }
 
-export class StreamConnection implements Place, TurnTask {
+export class StreamConnection implements Place, TurnTask, StreamListener {
   readonly openedAtMs: number;
   readonly inFlight: Map<number, Attempt>;
   /** Connected, and the handshake is done. */
-  ready: boolean;
+  isReady: boolean;
   closed: boolean;
   /** Takes no new queries: something waited on it for long while nothing came. */
   doubtful: boolean;
@@ -62,21 +56,19 @@ export class StreamConnection implements Place, TurnTask {
   activeAtMs: number;
   readonly #owner: ConnectionOwner;
   readonly #services: ConnectionServices;
-  readonly #socket: Socket;
+  readonly #stream: UpstreamStream;
   readonly #reader: FrameReader;
   readonly #scan: ResponseScan;
   readonly #onMessage: (message: Uint8Array) => void;
   #out: Uint8Array;
   #outBytes: number;
   #turnPending: boolean;
-  #error: unknown;
 
   constructor(owner: ConnectionOwner, services: ConnectionServices, dial: Dial, openedAtMs: number) {
     this.#owner = owner;
     this.#services = services;
     this.openedAtMs = openedAtMs;
     this.inFlight = new Map();
-    this.ready = false;
     this.closed = false;
     this.doubtful = false;
     this.activeAtMs = openedAtMs;
@@ -86,19 +78,30 @@ export class StreamConnection implements Place, TurnTask {
     this.#out = new Uint8Array(FIRST_OUT_BYTES);
     this.#outBytes = 0;
     this.#turnPending = false;
-    this.#error = undefined;
-    const { socket, readyEvent } = dial((chunk) => this.#data(chunk));
-    this.#socket = socket;
-    socket.setNoDelay(true);
-    socket.once(readyEvent, () => {
-      this.ready = true;
-      this.activeAtMs = this.#services.nowMs();
-      this.#flush();
-    });
-    socket.once("error", (error) => {
-      this.#error = error;
-    });
-    socket.once("close", () => this.#onClose());
+    this.isReady = false;
+    this.#stream = dial(this);
+  }
+
+  ready(): void {
+    this.isReady = true;
+    this.activeAtMs = this.#services.nowMs();
+    this.#flush();
+  }
+
+  data(chunk: Uint8Array, length: number): void {
+    if (this.closed) return;
+    this.activeAtMs = this.#services.nowMs();
+    this.doubtful = false;
+    if (this.#reader.push(chunk, this.#onMessage, length) < 0) this.abandon();
+  }
+
+  ended(error: Error | undefined): void {
+    if (this.closed) return;
+    this.closed = true;
+    const unanswered = [...this.inFlight.values()];
+    this.inFlight.clear();
+    for (const attempt of unanswered) attempt.place = undefined;
+    this.#owner.connectionClosed(this, unanswered, failureKind(error), error);
   }
 
   /** Queries on it, and a penalty when it seems to stall. */
@@ -128,25 +131,25 @@ export class StreamConnection implements Place, TurnTask {
   }
 
   doubt(attempt: Attempt): void {
-    if (this.activeAtMs <= attempt.sentAtMs || !this.ready) this.doubtful = true;
+    if (this.activeAtMs <= attempt.sentAtMs || !this.isReady) this.doubtful = true;
   }
 
   endTurn(): void {
     this.#turnPending = false;
-    if (this.ready) this.#flush();
+    if (this.isReady) this.#flush();
   }
 
   /** Queries on it are forgotten without a call. */
   close(): void {
     this.inFlight.clear();
     this.closed = true;
-    this.#socket.destroy();
+    this.#stream.destroy();
   }
 
   /** As if the peer had closed it. */
   abandon(): void {
-    this.#socket.destroy();
-    this.#onClose();
+    this.#stream.destroy();
+    this.ended(undefined);
   }
 
   #queue(wire: Uint8Array, length: number): void {
@@ -166,16 +169,8 @@ export class StreamConnection implements Place, TurnTask {
 
   #flush(): void {
     if (this.#outBytes === 0 || this.closed) return;
-    // A copy: the socket may hold on to it while the next turn's queries are written.
-    this.#socket.write(this.#out.slice(0, this.#outBytes));
+    this.#stream.write(this.#out, this.#outBytes);
     this.#outBytes = 0;
-  }
-
-  #data(chunk: Uint8Array): void {
-    if (this.closed) return;
-    this.activeAtMs = this.#services.nowMs();
-    this.doubtful = false;
-    if (this.#reader.push(chunk, this.#onMessage) < 0) this.abandon();
   }
 
   #receive(message: Uint8Array): void {
@@ -199,20 +194,9 @@ export class StreamConnection implements Place, TurnTask {
     attempt.cancel();
     owner.answered(attempt, message, this.#scan);
   }
+}
 
-  #onClose(): void {
-    if (this.closed) return;
-    this.closed = true;
-    const unanswered = [...this.inFlight.values()];
-    this.inFlight.clear();
-    for (const attempt of unanswered) attempt.place = undefined;
-    this.#owner.connectionClosed(this, unanswered, this.#failureKind(), this.#error);
-  }
-
-  #failureKind(): FailureKind {
-    const error = this.#error;
-    if (error === undefined) return "closed";
-    const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-    return failureOfCode(code);
-  }
+function failureKind(error: Error | undefined): FailureKind {
+  if (error === undefined) return "closed";
+  return failureOfCode("code" in error && typeof error.code === "string" ? error.code : undefined);
 }

@@ -6,7 +6,7 @@
  * several at a time.
  */
 import type { Attempt, Carrier } from "./attempt.ts";
-import type { EndOfTurn, TurnTask } from "./end-of-turn.ts";
+import type { EndOfTurn, TurnTask } from "../../base/end-of-turn.ts";
 import { type ConnectionOwner, type ConnectionServices, type Dial, StreamConnection } from "./stream-connection.ts";
 import type { FailureKind } from "./upstream-error.ts";
 
@@ -76,7 +76,7 @@ export class StreamPool implements Carrier, ConnectionOwner, TurnTask {
     for (let i = this.#connections.length - 1; i >= 0; i--) {
       const connection = this.#connections[i];
       if (connection === undefined) continue;
-      if (!connection.ready) {
+      if (!connection.isReady) {
         if (nowMs - connection.openedAtMs > DIAL_MAX_MS) connection.abandon();
       } else if (connection.inFlight.size === 0 && !this.#usable(connection, nowMs)) {
         this.#discard(connection);
@@ -104,7 +104,7 @@ export class StreamPool implements Carrier, ConnectionOwner, TurnTask {
   connectionIdle(connection: StreamConnection): void {
     const nowMs = this.#services.nowMs();
     const { maxIdle } = this.#limits;
-    const idle = maxIdle === 0 ? 0 : this.#connections.filter((c) => c.ready && c.inFlight.size === 0).length;
+    const idle = maxIdle === 0 ? 0 : this.#connections.filter((c) => c.isReady && c.inFlight.size === 0).length;
     connection.activeAtMs = nowMs;
     if (!this.#usable(connection, nowMs) || idle > maxIdle) this.#discard(connection);
   }
@@ -118,7 +118,7 @@ export class StreamPool implements Carrier, ConnectionOwner, TurnTask {
     this.#remove(connection);
     for (const attempt of unanswered) {
       // A peer may close whenever it likes; a query that was on its way is asked again, once (RFC 7766 §6.2.4).
-      if (connection.ready && !attempt.resent) {
+      if (connection.isReady && !attempt.resent) {
         attempt.resent = true;
         this.#resend(attempt);
       } else {
@@ -159,7 +159,7 @@ export class StreamPool implements Carrier, ConnectionOwner, TurnTask {
       const connection = this.#connections[i];
       if (connection === undefined) continue;
       if (!this.#usable(connection, nowMs)) {
-        if (connection.inFlight.size === 0 && connection.ready) this.#discard(connection);
+        if (connection.inFlight.size === 0 && connection.isReady) this.#discard(connection);
         continue;
       }
       const load = connection.load(nowMs);
@@ -168,7 +168,7 @@ export class StreamPool implements Carrier, ConnectionOwner, TurnTask {
         bestLoad = load;
       }
     }
-    if (best === undefined || bestLoad >= (best.ready ? GROW_AT : GROW_DIALING_AT)) {
+    if (best === undefined || bestLoad >= (best.isReady ? GROW_AT : GROW_DIALING_AT)) {
       if (this.#connections.length < CONNECTIONS_MAX) return this.#open(nowMs);
     }
     if (best === undefined) {
@@ -187,7 +187,7 @@ export class StreamPool implements Carrier, ConnectionOwner, TurnTask {
     const { expireMs, maxAgeMs } = this.#limits;
     if (connection.closed || connection.doubtful) return false;
     if (maxAgeMs > 0 && nowMs - connection.openedAtMs > maxAgeMs) return false;
-    return connection.inFlight.size > 0 || !connection.ready || nowMs - connection.activeAtMs <= expireMs;
+    return connection.inFlight.size > 0 || !connection.isReady || nowMs - connection.activeAtMs <= expireMs;
   }
 
   #open(nowMs: number): StreamConnection {

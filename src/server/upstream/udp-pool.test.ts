@@ -4,7 +4,7 @@ import { BindError } from "../../base/bind-error.ts";
 import { FLAG_QR, FLAGS_AT, readU16, writeU16 } from "../../dns/header.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
-import { EndOfTurn } from "./end-of-turn.ts";
+import { EndOfTurn } from "../../base/end-of-turn.ts";
 import { RandomIds } from "./random-ids.ts";
 import { ServerStats } from "./server-stats.ts";
 import { PORT_LIFE_MS, PORT_USES_MAX, PORTS_MAX, UdpPool } from "./udp-pool.ts";

@@ -10,7 +10,7 @@ import { BindError } from "../../base/bind-error.ts";
 import { HEADER_BYTES, ID_AT, readU16 } from "../../dns/header.ts";
 import { ResponseScan } from "../../dns/response-scan.ts";
 import type { Attempt, Carrier, Place } from "./attempt.ts";
-import type { EndOfTurn, TurnTask } from "./end-of-turn.ts";
+import type { EndOfTurn, TurnTask } from "../../base/end-of-turn.ts";
 import type { RandomIds } from "./random-ids.ts";
 import {
   hasQuestion,

@@ -4,12 +4,11 @@
  * Equal questions fly together: twenty at once are one to the upstream (a birthday attack needs many equal ones in
  * flight, CVE-2023-30464, and a cold cache should not become a storm). Nothing here decodes a message.
  */
-import { FLAG_CD, FLAG_RD, HEADER_BYTES } from "../../dns/header.ts";
-import { lowerCaseName, NAME_MAX_BYTES } from "../../dns/name.ts";
 import type { EdnsOption } from "../../dns/message.ts";
 import type { QueryView } from "../../dns/query-view.ts";
 import { MessageBlocks, QueryBuffers } from "./byte-pools.ts";
 import type { DeadlineWheel } from "./deadline-wheel.ts";
+import { FlightTable } from "./flight-table.ts";
 import { Flight, type FlightGroup, type FlightTiming, TRIES_PER_SERVER, type Waiter } from "./flight.ts";
 import type { Policy } from "./policy.ts";
 import type { RandomIds } from "./random-ids.ts";
@@ -63,11 +62,10 @@ export class UpstreamGroup implements FlightGroup {
   readonly relaysAsSent: boolean;
   readonly #parts: GroupParts;
   readonly #settings: GroupSettings;
-  readonly #flights: Map<string, Flight>;
+  readonly #flights: FlightTable<Flight>;
   readonly blocks: MessageBlocks;
   readonly tap: UpstreamTap | undefined;
   readonly #queryBuffers: QueryBuffers;
-  readonly #keyBytes: Buffer;
   readonly #sweeper: NodeJS.Timeout;
   #drained: (() => void) | undefined;
   #closed: boolean;
@@ -81,11 +79,10 @@ export class UpstreamGroup implements FlightGroup {
     this.relaysAsSent = settings.relaysAsSent;
     this.#parts = parts;
     this.#settings = settings;
-    this.#flights = new Map();
+    this.#flights = new FlightTable();
     this.blocks = new MessageBlocks();
     this.tap = parts.tap;
     this.#queryBuffers = new QueryBuffers();
-    this.#keyBytes = Buffer.alloc(NAME_MAX_BYTES + 5);
     this.#drained = undefined;
     this.#closed = false;
     this.#sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
@@ -115,9 +112,8 @@ export class UpstreamGroup implements FlightGroup {
     options: readonly EdnsOption[] = NO_OPTIONS,
   ): void {
     const { stats, policy } = this.#parts;
-    const question = this.#keyOf(query, view);
-    const key = options.length === 0 ? question : question + optionsKey(options);
-    const under = this.#flights.get(key);
+    const key = this.#flights.keyOf(query, view, options.length === 0 ? "" : optionsKey(options));
+    const under = this.#flights.find(key, query, view.questionEnd);
     if (under !== undefined && under.join(waiter)) {
       stats.coalesced.value++;
       return;
@@ -133,7 +129,7 @@ export class UpstreamGroup implements FlightGroup {
     writeUpstreamQuery(wire, query, view.questionEnd, view.flags, view.dnssecOk, options);
     const nowMs = this.nowMs();
     const flight = new Flight(this, key, wire, view.questionEnd, policy.order(), overStream, waiter, nowMs);
-    this.#flights.set(key, flight);
+    this.#flights.add(flight);
     stats.inFlight.add(1);
     flight.begin(nowMs);
   }
@@ -152,7 +148,7 @@ export class UpstreamGroup implements FlightGroup {
   }
 
   finished(flight: Flight): void {
-    if (!this.#flights.delete(flight.key)) return;
+    if (!this.#flights.remove(flight)) return;
     this.#queryBuffers.giveBack(flight.wire);
     this.#parts.stats.inFlight.add(-1);
     if (this.#flights.size === 0) this.#drained?.();
@@ -204,16 +200,6 @@ export class UpstreamGroup implements FlightGroup {
   #triesLeft(flight: Flight, index: number): boolean {
     const stream = flight.overStream || this.servers[index]?.udp === undefined;
     return flight.tries(index, stream) < TRIES_PER_SERVER;
-  }
-
-  /** Lower-case name, type, class, DO, CD and RD, one character a byte. */
-  #keyOf(query: Uint8Array, view: QueryView): string {
-    const key = this.#keyBytes;
-    const length = view.questionEnd - HEADER_BYTES;
-    for (let i = 0; i < length; i++) key[i] = query[HEADER_BYTES + i] ?? 0;
-    lowerCaseName(key, 0, length - 4);
-    key[length] = ((view.flags & FLAG_RD) >> 8) | ((view.flags & FLAG_CD) >> 3) | (view.dnssecOk ? 4 : 0);
-    return key.toString("latin1", 0, length + 1);
   }
 }
 

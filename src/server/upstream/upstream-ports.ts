@@ -1,5 +1,5 @@
 /**
- * Connected UDP sockets toward upstreams: the seam between the exchange (who asks what, with which id) and the kernel.
+ * Connected sockets toward upstreams: the seam between the exchange (who asks what, with which id) and the kernel.
  *
  * Two implementations under one contract test (`test/contract/upstream-ports.ts`): sockets made by FFI that
  * are read and written in batches (`fastpath/batch-ports.ts`), and `node:dgram`
@@ -18,6 +18,24 @@ export interface UpstreamPort {
   close(): void;
 }
 
+/** One TCP or TLS connection. */
+export interface UpstreamStream {
+  /** Sends the first `length` bytes, which are copied. Not before it is ready. */
+  write(bytes: Uint8Array, length: number): void;
+  /** Closes it at once. */
+  destroy(): void;
+}
+
+/** Told what happens to a connection; nothing once it has been destroyed. */
+export interface StreamListener {
+  /** It may be written to. */
+  ready(): void;
+  /** @param bytes of which the first `length` came; only valid during the call */
+  data(bytes: Uint8Array, length: number): void;
+  /** It is closed. @param error with the `code` of the system or of TLS; undefined when the peer has ended it */
+  ended(error: Error | undefined): void;
+}
+
 export interface UpstreamPorts {
   /**
    * @param remote IP address and port
@@ -32,4 +50,17 @@ export interface UpstreamPorts {
   ): UpstreamPort;
   /** Closes all that is open. */
   close(): Promise<void>;
+}
+
+export interface UpstreamSockets extends UpstreamPorts {
+  /**
+   * Begins to connect by TCP, without delay of small writes. A failure is told later, also one that is known at once.
+   *
+   * @param sourceAddress IP to connect from; undefined lets the kernel choose
+   */
+  connect(
+    remote: { readonly address: string; readonly port: number },
+    sourceAddress: string | undefined,
+    listener: StreamListener,
+  ): UpstreamStream;
 }

@@ -11,6 +11,7 @@ import type { AnswerStore } from "../../cache/answer-store.ts";
 import { KIND_DENIAL, KIND_FAILURE, KIND_SUCCESS } from "../../cache/region-layout.ts";
 import type { Answer } from "../../chain/answer.ts";
 import type { Query } from "../../chain/query.ts";
+import { MessageBlocks } from "../../upstream/byte-pools.ts";
 import type { CacheSettings } from "./cache-settings.ts";
 import type { CacheMetrics } from "./cache-metrics.ts";
 import { BRIEF_FAILURE_S, classOf, isKept, isNews, type ResponseClass, ttlOf } from "./response-class.ts";
@@ -40,11 +41,15 @@ export class AnswerKeeper {
   readonly #scan: ResponseScan;
   readonly #disabledSuccess: ZoneSet;
   readonly #disabledDenial: ZoneSet;
+  readonly #nowUnixS: () => number;
+  readonly #blocks: MessageBlocks;
   /** Equal questions that waited for one upstream query get one and the same answer, one after another. */
   #last: { from: Uint8Array; variant: number; kept: KeptAnswer } | undefined;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
+    this.#blocks = new MessageBlocks();
+    this.#nowUnixS = () => parts.clock.wallMs() / 1000;
     this.#scan = new ResponseScan();
     this.#disabledSuccess = new ZoneSet(parts.settings.disabledSuccess);
     this.#disabledDenial = new ZoneSet(parts.settings.disabledDenial);
@@ -61,7 +66,7 @@ export class AnswerKeeper {
   }
 
   #judge(query: Query, answer: Answer): KeptAnswer {
-    const { settings, clock, metrics } = this.#parts;
+    const { settings, metrics } = this.#parts;
     const scan = this.#scan;
     const refused: KeptAnswer = { answer, kind: "other", news: false };
     if (answer.dropped === true) return refused;
@@ -79,10 +84,10 @@ export class AnswerKeeper {
       metrics.drop(query);
       return refused;
     }
-    const kind = classOf(scan, query.view.dnssecOk, clock.wallMs() / 1000);
+    const kind = classOf(scan, query.view.dnssecOk, this.#nowUnixS);
     let ttlS = ttlOf(kind, scan, settings);
     if (answer.error !== undefined && kind === "failure") ttlS = Math.min(ttlS, BRIEF_FAILURE_S);
-    const capped = wire.slice(0, scan.end);
+    const capped = this.#blocks.copy(wire, scan.end);
     stampTtls(capped, 0, scan.ttlAts, scan.ttlCount, ttlS);
     // A refusal of our own is about the moment (`max_concurrent`), not about the question.
     const ours = kind === "refusal" && answer.error !== undefined;

@@ -2,7 +2,7 @@
 import type { AnswerStore } from "../../cache/answer-store.ts";
 import { KIND_DENIAL, KIND_FAILURE, KIND_SUCCESS } from "../../cache/region-layout.ts";
 import type { Query, ServerIdentity } from "../../chain/query.ts";
-import type { GaugeSeries } from "../../metrics/event-families.ts";
+import type { CounterSeries, GaugeSeries } from "../../metrics/event-families.ts";
 import type { Metrics } from "../../metrics/metrics.ts";
 import { countCacheHit, countCacheMiss, countServedStale } from "../../metrics/server-rows.ts";
 
@@ -24,6 +24,8 @@ export class CacheMetrics {
   #view: string;
   /** By server and zone: where the counters are. */
   readonly #rows: Map<ServerIdentity, Map<string, number>>;
+  /** By server: what was evicted, by type. */
+  readonly #evicted: Map<ServerIdentity, (CounterSeries | undefined)[]>;
   readonly #shown: { series: GaugeSeries; labels: [string, string, string, string] }[];
   /** Evictions already counted, by type. */
   readonly #evictions: [number, number];
@@ -36,6 +38,7 @@ export class CacheMetrics {
     this.#zones = zones;
     this.#view = "";
     this.#rows = new Map();
+    this.#evicted = new Map();
     this.#shown = [];
     this.#evictions = [0, 0];
   }
@@ -93,11 +96,24 @@ export class CacheMetrics {
       const more = now - (this.#evictions[index] ?? 0);
       if (more <= 0) continue;
       this.#evictions[index] = now;
-      this.#metrics
-        .counter("coredns_cache_evictions_total")
-        .with(query.server.label, TYPES[index]?.type ?? "", this.#zones, this.#view)
-        .add(more);
+      this.#evictedOf(query.server, index).add(more);
     }
+  }
+
+  /** The series is there from the first eviction on. */
+  #evictedOf(server: ServerIdentity, index: number): CounterSeries {
+    let byType = this.#evicted.get(server);
+    if (byType === undefined) {
+      byType = [];
+      this.#evicted.set(server, byType);
+    }
+    let series = byType[index];
+    if (series === undefined) {
+      const family = this.#metrics.counter("coredns_cache_evictions_total");
+      series = family.with(server.label, TYPES[index]?.type ?? "", this.#zones, this.#view);
+      byType[index] = series;
+    }
+    return series;
   }
 
   #evictionsOf(index: number): number {

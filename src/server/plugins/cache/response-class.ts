@@ -37,10 +37,10 @@ export type ResponseClass =
 
 /**
  * @param dnssecOk the client asked for signatures
- * @param nowUnixS wall clock: signatures out of their time make a response useless to whoever asked for them
+ * @param nowUnixS the wall clock, asked where it matters: signatures out of their time make a response useless to whoever asked for them
  */
-export function classOf(scan: ResponseScan, dnssecOk: boolean, nowUnixS: number): ResponseClass {
-  if (dnssecOk && scan.rrsigExpired(nowUnixS)) return "other";
+export function classOf(scan: ResponseScan, dnssecOk: boolean, nowUnixS: () => number): ResponseClass {
+  if (dnssecOk && scan.rrsigExpired(nowUnixS())) return "other";
   switch (scan.extendedRcode) {
     case RCODE_NOERROR:
       if (scan.answersQuestion) return "answer";
