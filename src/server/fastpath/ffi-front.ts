@@ -19,7 +19,7 @@ import { addTo, DROP_KERNEL_QUEUE, DROPS_AT, HITS_AT, UPSTREAM_DATAGRAMS_AT } fr
 import type { Metrics } from "../metrics/metrics.ts";
 import type { UpstreamSockets } from "../upstream/upstream-ports.ts";
 import { BatchPorts } from "./batch-ports.ts";
-import type { QueryRecord } from "./direct-relay.ts";
+import type { QueryRecord } from "./query-record.ts";
 import { FastPathThreads, type ThreadControls } from "./fast-path-threads.ts";
 import { MainReader } from "./main-reader.ts";
 import { plantWarmUp } from "./plant-warm-up.ts";

@@ -23,7 +23,8 @@ import {
   WAKE_UPS_AT,
 } from "../metrics/fastpath-counters.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import { DirectRelay, type QueryRecord } from "./direct-relay.ts";
+import { DirectRelay } from "./direct-relay.ts";
+import type { QueryRecord } from "./query-record.ts";
 import { FastPath } from "./fast-path.ts";
 import { MmsgIo } from "./mmsg-io.ts";
 import type { FastListener } from "./thread-messages.ts";

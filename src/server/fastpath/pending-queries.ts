@@ -13,7 +13,7 @@
  */
 import { SOCKADDR_MAX_BYTES } from "../../base/address.ts";
 import type { LeftQuery } from "./left-query.ts";
-import type { QueryRecord } from "./direct-relay.ts";
+import type { QueryRecord } from "./query-record.ts";
 
 const NOTHING = new Uint8Array(0);
 const SLOTS_AT = 64;

@@ -16,7 +16,7 @@
  */
 
 import { CopyBlocks } from "./copy-blocks.ts";
-import type { QueryRecord } from "./direct-relay.ts";
+import type { QueryRecord } from "./query-record.ts";
 
 export const KIND_SKIP = 0;
 /** A client's query; id is the listener. What stands above the lowest byte is `left-queries.ts`'s. */
