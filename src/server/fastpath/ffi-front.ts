@@ -53,7 +53,9 @@ export class FfiFront implements UdpFront {
   readonly ports: UpstreamSockets;
   readonly asks: readonly AskReader[];
   readonly #threads: FastPathThreads;
-  readonly #reader: MainReader;
+  /** Made when it is needed first: a start has enough to do. */
+  #reader: MainReader | undefined;
+  readonly #makeReader: () => MainReader;
   readonly #readerBatch: SharedRegion;
   readonly #whoReads: WhoReads;
   readonly #replies: SendBatch;
@@ -107,17 +109,19 @@ export class FfiFront implements UdpFront {
     this.asks = [...this.#threads.asks, new AskReader(asks.buffer)];
     this.#whoReads = new WhoReads(systemClock.monotonicMs());
     this.#readerBatch = createRegion("nodens-batch", BATCH_BYTES);
-    this.#reader = new MainReader({
-      watch: this.#watch,
-      clock: systemClock,
-      store: options.store.handle,
-      metrics: options.metrics,
-      segmentation,
-      batch: this.#readerBatch,
-      asks: new AskWriter(asks.buffer),
-      onQuery: (record) => this.#take(record),
-      onReceived: (datagrams, misses) => this.#received(datagrams, misses),
-    });
+    this.#reader = undefined;
+    this.#makeReader = () =>
+      new MainReader({
+        watch: this.#watch,
+        clock: systemClock,
+        store: options.store.handle,
+        metrics: options.metrics,
+        segmentation,
+        batch: this.#readerBatch,
+        asks: new AskWriter(asks.buffer),
+        onQuery: (record) => this.#take(record),
+        onReceived: (datagrams, misses) => this.#received(datagrams, misses),
+      });
     const page = fastpath.pageAt(MAIN_PAGE);
     this.ports = new BatchPorts(this.#watch, (count) => addTo(fastpath.floats, page + UPSTREAM_DATAGRAMS_AT, count));
     this.#stopCounting = options.metrics.beforeScrape(() => this.#countDrops());
@@ -200,14 +204,14 @@ export class FfiFront implements UdpFront {
     for (const endpoint of this.#endpoints.values()) endpoint.socket.close();
     this.#endpoints.clear();
     this.#threads.close();
-    this.#reader.close();
+    this.#reader?.close();
     this.#watch.close();
     this.#pendingRegion?.close();
   }
 
   /** Some queries came from a fast-path thread. */
   #handedOver(queries: number): void {
-    if (this.#reader.isReading) return;
+    if (this.#reader?.isReading === true) return;
     const takes = this.#whoReads.handedOver(
       queries,
       () => this.#hits(),
@@ -215,6 +219,7 @@ export class FfiFront implements UdpFront {
     );
     if (!takes) return;
     this.#threads.park();
+    this.#reader ??= this.#makeReader();
     this.#reader.begin(this.#threads.listeners);
   }
 
@@ -230,7 +235,7 @@ export class FfiFront implements UdpFront {
 
   /** The fast-path threads read again. */
   #giveBack(): void {
-    if (!this.#reader.isReading) return;
+    if (this.#reader?.isReading !== true) return;
     this.#reader.end();
     this.#threads.unpark();
   }
