@@ -25,6 +25,7 @@ export interface Libc {
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number;
   recvmmsg(fd: number, messages: number, count: number, flags: number, timeout: number): number;
   sendmmsg(fd: number, messages: number, count: number, flags: number): number;
+  usleep(us: number): number;
   send(fd: number, bytes: number, length: number, flags: number): number;
   recv(fd: number, bytes: number, length: number, flags: number): number;
   sendto(fd: number, bytes: number, length: number, flags: number, address: number, addressLength: number): number;
@@ -80,6 +81,7 @@ const PROTOTYPES = {
   setsockopt: "int setsockopt(int fd, int level, int name, const uint8_t *value, uint length)",
   getsockopt: "int getsockopt(int fd, int level, int name, uint8_t *value, uint8_t *length)",
   recvmmsg: "int recvmmsg(int fd, intptr_t messages, uint count, int flags, intptr_t timeout)",
+  usleep: "int usleep(uint us)",
   sendmmsg: "int sendmmsg(int fd, intptr_t messages, uint count, int flags)",
   send: "intptr_t send(int fd, intptr_t bytes, size_t length, int flags)",
   recv: "intptr_t recv(int fd, intptr_t bytes, size_t length, int flags)",

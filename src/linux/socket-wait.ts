@@ -1,4 +1,4 @@
-/** How long a receive may wait (man 7 socket). A module of its own, for the fast-path thread loads no more than it needs. */
+/** Waiting: in a receive, or for nothing. A module of its own, for the fast-path thread loads no more than it needs. */
 import { requireLibc } from "./libc.ts";
 
 const SOL_SOCKET = 1;
@@ -16,4 +16,9 @@ export function waitAtMost(fd: number, ms: number): void {
   const timeval = new BigInt64Array([BigInt(Math.trunc(ms / 1000)), BigInt((ms % 1000) * 1000)]);
   c.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, new Uint8Array(timeval.buffer), 16);
   c.fcntl(fd, F_SETFL, c.fcntl(fd, F_GETFL, 0) & ~O_NONBLOCK);
+}
+
+/** Lets this thread sleep for `us` microseconds and what the kernel adds: up to 50 more (man 2 PR_SET_TIMERSLACK). */
+export function pause(us: number): void {
+  requireLibc().usleep(us);
 }

@@ -72,6 +72,11 @@ export class AnswerReader {
   #foundSlot: number;
   #foundSeq: number;
 
+  /** Sequence number of the answer that was found last: for `isStill`. */
+  get foundSequence(): number {
+    return this.#foundSeq;
+  }
+
   /**
    * @param stale expired answers are found too, as long as they may be served (RFC 8767), with a TTL of 30 s
    * @throws StoreRegionError when the memory holds no store of this layout
@@ -136,6 +141,24 @@ export class AnswerReader {
   /** Response code of the answer just found; `copy` still says whether it is whole. */
   rcodeOf(slot: number): number {
     return (this.#words[this.#slotsWord + (slot << UNIT_WORDS_SHIFT) + FLAGS_WORD] ?? 0) & RCODE_MASK;
+  }
+
+  /**
+   * Whether the slot still holds the answer that was copied from it when its sequence number was `sequence`; if so, the hit is
+   * counted. For a copy that is used again in the second in which it was made.
+   */
+  isStill(slot: number, sequence: number, nowS: number): boolean {
+    const store = this.#words;
+    const control = this.#controlWord + (slot << CONTROL_SHIFT);
+    if (store[control] !== sequence) return false;
+    this.#countHit(control, nowS);
+    return true;
+  }
+
+  #countHit(control: number, nowS: number): void {
+    const store = this.#words;
+    store[control + HITS_WORD] = ((store[control + HITS_WORD] ?? 0) + 1) | 0;
+    store[control + LAST_HIT_S_WORD] = nowS;
   }
 
   #probe(typeClass: number, nowS: number): number {
@@ -239,8 +262,7 @@ export class AnswerReader {
       i++;
     }
     for (; i < count; i++) words[toWord++] = aside[i] ?? 0;
-    store[control + HITS_WORD] = ((store[control + HITS_WORD] ?? 0) + 1) | 0;
-    store[control + LAST_HIT_S_WORD] = nowS;
+    this.#countHit(control, nowS);
     this.headerFlags = flags & 0xffff;
     this.kind = ((flags >>> 16) & 0xff) === KIND_SUCCESS ? KIND_SUCCESS : KIND_DENIAL;
     this.answerCount = counts & 0xffff;

@@ -1,114 +1,21 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { PARTITION, StoreBench } from "../../../test/support/cached-answers.ts";
 import { queryFor } from "../../../test/support/dns-client.ts";
-import { MemoryIo } from "../../../test/support/memory-io.ts";
-import { nodata, nxdomain, positive, responseTo, type ResponseText } from "../../../test/support/responses.ts";
-import { testQuery, type TestQueryOptions } from "../../../test/support/setup-context.ts";
+import { FastPathBench, LISTENER } from "../../../test/support/fast-path-bench.ts";
+import { nodata, nxdomain, positive, type ResponseText } from "../../../test/support/responses.ts";
+import { testQuery } from "../../../test/support/setup-context.ts";
 import { FLAG_AA, FLAG_AD, FLAG_CD, FLAG_QR, FLAG_RA, FLAG_RD, FLAG_TC, readU16, writeU16 } from "../../dns/header.ts";
 import { decodeMessage, type Message } from "../../dns/message.ts";
 import { nameFromText } from "../../dns/name-text.ts";
 import { recordToText } from "../../dns/records/record-text.ts";
-import { AnswerReader } from "../cache/answer-reader.ts";
 import { KIND_DENIAL } from "../cache/region-layout.ts";
-import type { EntryTerms } from "../cache/slot-writer.ts";
-import { Metrics } from "../metrics/metrics.ts";
-import { FastPath, type Relay } from "./fast-path.ts";
 import { KIND_QUERY } from "./relay-ring.ts";
-import { ZoneTable } from "./zone-table.ts";
 
-const LISTENER = 5;
 const A = 1;
 const DS = 43;
 const TXT = 16;
 const AAAA = 28;
-
-interface Relayed {
-  readonly kind: number;
-  readonly id: number;
-  readonly receivedAtMs: number;
-  readonly wire: Uint8Array;
-  readonly sockaddrAt: number;
-  readonly control: readonly [at: number, length: number];
-}
-
-/** A fast path with zones `example.org.` and, slow, `slow.test.`, over a store and without sockets. */
-class Bench extends StoreBench {
-  readonly io = new MemoryIo();
-  readonly metrics = Metrics.create({ threads: 2 });
-  readonly relayed: Relayed[] = [];
-  readonly row = this.metrics.row("dns://:53", "example.org.", "");
-  readonly zones = new ZoneTable([
-    { name: nameFromText("example.org."), partition: PARTITION, row: this.row, slow: false },
-    { name: nameFromText("slow.test."), partition: PARTITION, row: this.row, slow: true },
-    { name: nameFromText("denials.test."), partition: PARTITION, row: this.row, slow: false, seesDenials: true },
-  ]);
-  ringIsFull = false;
-  readonly relay = {
-    isPressed: false,
-    push: (...record: Parameters<Relay["push"]>): boolean => this.#relay(...record),
-  };
-  readonly path = new FastPath({
-    clock: this.clock,
-    reader: new AnswerReader(this.store.handle),
-    staleReader: new AnswerReader(this.store.handle, true),
-    rows: this.metrics.rows,
-    counters: this.metrics.fastpath,
-    thread: 1,
-    relay: this.relay,
-  });
-
-  constructor() {
-    super();
-    this.metrics.show("dns://:53", "example.org.", "");
-  }
-
-  #relay(
-    ...[kind, id, receivedAtMs, from, payloadAt, length, sockaddrAt, ...control]: Parameters<Relay["push"]>
-  ): boolean {
-    if (this.ringIsFull) return false;
-    const wire = from.slice(payloadAt, payloadAt + length);
-    this.relayed.push({ kind, id, receivedAtMs, wire, sockaddrAt, control });
-    return true;
-  }
-
-  /** Caches what answers a query of these options. */
-  cache(
-    name: string,
-    type: string,
-    text: ResponseText,
-    options: TestQueryOptions = {},
-    terms: Partial<EntryTerms> = {},
-  ): void {
-    const query = testQuery(name, type, options);
-    assert.ok(this.put(query, responseTo(query, text), terms));
-  }
-
-  /** Serves one batch. @returns the replies by datagram, undefined where there was none */
-  serve(...wires: readonly Uint8Array[]): (Uint8Array | undefined)[] {
-    this.io.replies.length = 0;
-    this.io.put(wires);
-    assert.equal(this.path.serve(this.io, LISTENER, this.zones), wires.length);
-    return wires.map((_, i) => this.io.replies.find(({ to }) => to === i)?.wire);
-  }
-
-  /** Serves one query, which must be answered. */
-  ask(wire: Uint8Array): Message {
-    const [reply] = this.serve(wire);
-    return decodeMessage(reply ?? assert.fail("no reply"));
-  }
-
-  /** Value of a sample; 0 when there is none. */
-  count(name: string, labels: Readonly<Record<string, string>> = {}, suffix = ""): number {
-    const family = this.metrics.collect().find((one) => one.name === name);
-    const fits = family?.samples.filter(
-      (sample) =>
-        sample.suffix === suffix && Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
-    );
-    return fits?.reduce((sum, { value }) => sum + value, 0) ?? 0;
-  }
-}
 
 const WWW: ResponseText = { answers: ["@ 30 IN A 192.0.2.1"] };
 const textsOf = (message: Message): string[] =>
@@ -116,7 +23,7 @@ const textsOf = (message: Message): string[] =>
 
 describe("a hit", () => {
   it("has the client's id and spelling, and the age of the answer", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     bench.cache("www.example.org.", "A", WWW);
     bench.advanceS(12);
     const reply = bench.ask(queryFor("wWw.eXample.ORG.", A, { id: 0x1234 }));
@@ -130,7 +37,7 @@ describe("a hit", () => {
   });
 
   it("is a whole message with all sections", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     bench.cache("www.example.org.", "A", {
       answers: ["@ 30 IN CNAME a.example.org.", "a.example.org. 30 IN A 192.0.2.1"],
       authority: ["example.org. 30 IN NS ns.example.org."],
@@ -144,7 +51,7 @@ describe("a hit", () => {
   });
 
   it("leaves the store at the end of the answer's time", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     bench.cache("www.example.org.", "A", WWW);
     bench.advanceS(29);
     assert.deepEqual(textsOf(bench.ask(queryFor("www.example.org.", A))), ["www.example.org. 1 IN A 192.0.2.1"]);
@@ -154,7 +61,7 @@ describe("a hit", () => {
   });
 
   it("denies every type of a name that does not exist, and one type of a name that does", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     const denied = { kind: KIND_DENIAL, answers: false } as const;
     const none = testQuery("none.example.org.", "A");
     bench.put(none, nxdomain(none, 30), { ...denied, deniesName: true });
@@ -171,7 +78,7 @@ describe("a hit", () => {
   });
 
   it("has RD and CD as the client set them, and finds only what was made for its CD and DO", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     bench.cache("www.example.org.", "A", WWW);
     bench.cache("www.example.org.", "A", { answers: ["@ 30 IN A 192.0.2.2"] }, { checkingDisabled: true });
     bench.cache("www.example.org.", "A", { answers: ["@ 30 IN A 192.0.2.3"] }, { dnssecOk: true });
@@ -185,7 +92,7 @@ describe("a hit", () => {
   });
 
   it("has AD only for who showed that it understands it, and DO as in the query", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     const authentic = { ...WWW, flags: FLAG_AD };
     bench.cache("www.example.org.", "A", authentic);
     bench.cache("www.example.org.", "A", authentic, { dnssecOk: true });
@@ -200,7 +107,7 @@ describe("a hit", () => {
   });
 
   it("has AA as the store says", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     bench.cache("plain.example.org.", "A", { ...WWW, authoritative: true });
     bench.cache("kept.example.org.", "A", { ...WWW, authoritative: true }, {}, { authoritative: true });
     assert.equal(bench.ask(queryFor("plain.example.org.", A)).flags & FLAG_AA, 0);
@@ -221,7 +128,7 @@ describe("a hit that is too large", () => {
     { what: "not when it fits", count: 29, opt: undefined, limit: 512, truncated: false },
   ]) {
     it(`is cut ${what}`, () => {
-      const bench = new Bench();
+      const bench = new FastPathBench();
       bench.cache("www.example.org.", "A", many(count));
       const [wire] = bench.serve(queryFor("www.example.org.", A, opt === undefined ? {} : { opt }));
       const reply = decodeMessage(wire ?? assert.fail());
@@ -234,7 +141,7 @@ describe("a hit that is too large", () => {
   }
 
   it("loses additional records first, and says nothing of that", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     bench.cache("www.example.org.", "A", {
       answers: ["@ 30 IN A 192.0.2.1"],
       additional: Array.from({ length: 30 }, (_, i) => `ns${i}.example.org. 30 IN A 192.0.2.${i}`),
@@ -248,7 +155,7 @@ describe("a hit that is too large", () => {
 
 describe("a zone whose denials a plugin wants to see", () => {
   it("is answered here but for NXDOMAIN", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     const soa = ["denials.test. 30 IN SOA ns. admin. 1 2 3 4 30"];
     bench.cache("www.denials.test.", "A", WWW);
     bench.cache("www.denials.test.", "AAAA", { authority: soa }, {}, { kind: KIND_DENIAL, answers: false });
@@ -277,7 +184,7 @@ describe("a query goes to the main thread", () => {
     ["in class CH", queryFor("www.example.org.", A, { class: 3 })],
   ] as const) {
     it(why, () => {
-      const bench = new Bench();
+      const bench = new FastPathBench();
       for (const name of ["www.example.org.", "www.slow.test."]) bench.cache(name, "A", WWW);
       bench.cache("www.example.org.", "DS", { answers: ["@ 30 IN DS 1 8 2 00"] });
       const [reply] = bench.serve(queryFor("unknown.test.", A), wire);
@@ -300,7 +207,7 @@ describe("a query goes to the main thread", () => {
   }
 
   it("unless that is far behind and there is an answer that may be served stale", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     bench.cache("www.example.org.", "A", { ...WWW, flags: FLAG_QR | FLAG_AD }, {}, { staleS: 100 });
     const denial = { kind: KIND_DENIAL, answers: false, deniesName: true, staleS: 100 };
     bench.cache(
@@ -326,7 +233,7 @@ describe("a query goes to the main thread", () => {
   });
 
   it("unless that is too far behind: then it is dropped and counted", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     bench.ringIsFull = true;
     assert.deepEqual(bench.serve(queryFor("other.example.org.", A)), [undefined]);
     assert.equal(bench.path.takeRelayed(), 0);
@@ -353,7 +260,7 @@ describe("a query is refused with", () => {
     ["BADVERS", 16, badVersion],
   ] as const) {
     it(`${name}, in no more bytes than it had`, () => {
-      const bench = new Bench();
+      const bench = new FastPathBench();
       bench.cache("www.example.org.", "A", WWW);
       const [reply] = bench.serve(wire);
       assert.ok(reply !== undefined && reply.length <= wire.length);
@@ -373,7 +280,7 @@ describe("a datagram is dropped and counted", () => {
     ["when it did not fit", "oversized", new Uint8Array(5000)],
   ] as const) {
     it(why, () => {
-      const bench = new Bench();
+      const bench = new FastPathBench();
       assert.deepEqual(bench.serve(wire), [undefined]);
       assert.deepEqual(bench.relayed, []);
       assert.equal(bench.count("nodens_dropped_total", { reason }), 1);
@@ -384,7 +291,7 @@ describe("a datagram is dropped and counted", () => {
 
 describe("a batch", () => {
   it("is counted: requests, responses, sizes, hits, times, datagrams", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     bench.cache("www.example.org.", "A", WWW);
     bench.cache("www.example.org.", "AAAA", { answers: ["@ 30 IN AAAA 2001:db8::1"] }, { dnssecOk: true });
     const wires = [
@@ -417,7 +324,7 @@ describe("a batch", () => {
   });
 
   it("of an IPv6 client counts as such, of one that a dual-stack socket maps as IPv4", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     bench.cache("www.example.org.", "A", WWW);
     for (const client of ["2001:db8::1", "::ffff:10.0.0.1", "::1"]) {
       bench.io.put([queryFor("www.example.org.", A)], client);
@@ -428,13 +335,13 @@ describe("a batch", () => {
   });
 
   it("that is none is nothing", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     assert.equal(bench.path.serve(bench.io, LISTENER, bench.zones), 0);
     assert.equal(bench.count("nodens_fastpath_batches_total"), 0);
   });
 
   it("of any bytes gives each datagram one fate: a reply with its id, the main thread, or a counted drop", () => {
-    const bench = new Bench();
+    const bench = new FastPathBench();
     const query = testQuery("www.example.org.", "A");
     bench.put(query, positive(query, 30));
     const valid = fc.constantFrom(

@@ -55,6 +55,7 @@ import {
 } from "../metrics/server-rows.ts";
 import type { DatagramIo } from "./datagram-io.ts";
 import { KIND_QUERY } from "./relay-ring.ts";
+import { RepeatedQueries } from "./repeated-queries.ts";
 import type { ZoneTable } from "./zone-table.ts";
 
 /** Where queries go that need the chain. */
@@ -105,6 +106,7 @@ export class FastPath {
   readonly #relay: Relay;
   readonly #asks: AskWriter | undefined;
   readonly #view: QueryView;
+  readonly #repeated: RepeatedQueries;
   /** Hits of this batch by row, for the duration histograms. */
   readonly #hitsByRow: Int32Array;
   #receivedAtMs: number;
@@ -122,6 +124,7 @@ export class FastPath {
     this.#relay = parts.relay;
     this.#asks = parts.asks;
     this.#view = new QueryView();
+    this.#repeated = new RepeatedQueries();
     this.#hitsByRow = new Int32Array(MAX_ROWS);
     this.#receivedAtMs = 0;
     this.#nowS = 0;
@@ -169,6 +172,10 @@ export class FastPath {
       countDrop(this.#counters, this.#page, DROP_OVERSIZED);
       return 0;
     }
+    if (this.#repeated.find(io.words, start >> 2, length, zones.id, this.#nowS)) {
+      const repeated = this.#repeat(io, i, zones, length);
+      if (repeated > 0) return repeated;
+    }
     const verdict = admitQuery(bytes, start, length, view);
     if (verdict === VERDICT_DROP) {
       countDrop(this.#counters, this.#page, length < HEADER_BYTES ? DROP_SHORT : DROP_RESPONSE);
@@ -202,15 +209,61 @@ export class FastPath {
     );
     if (tail < 0) return this.#toMain(io, i, listener, length);
     const replyLength = this.#finish(reader, bytes, start, tail);
-    const at = this.#rows.rowAt(this.#thread, zone.row);
+    if (reader === this.#reader) this.#remember(io, start, replyLength, index, slot);
+    else countServedStale(this.#rows.floats, this.#rows.rowAt(this.#thread, zone.row));
+    this.#countHit(io, i, zone.row, view.qtype, view.dnssecOk, reader.kind, length, replyLength);
+    return replyLength;
+  }
+
+  /** Answers what `#repeated` found. @returns length of the reply; 0 when the answer is no longer that */
+  #repeat(io: DatagramIo, i: number, zones: ZoneTable, length: number): number {
+    const repeated = this.#repeated;
+    if (!this.#reader.isStill(repeated.slot, repeated.sequence, this.#nowS)) return 0;
+    const replyLength = repeated.repeat(io.words, io.slotAt(i) >> 2);
+    this.#view.questionEnd = repeated.questionEnd;
+    const row = zones.zones[repeated.zone]?.row ?? 0;
+    this.#countHit(io, i, row, repeated.qtype, repeated.dnssecOk, repeated.kind, length, replyLength);
+    return replyLength;
+  }
+
+  #remember({ words }: DatagramIo, start: number, length: number, zone: number, slot: number): void {
+    const { qtype, dnssecOk, questionEnd } = this.#view;
+    const { kind, foundSequence } = this.#reader;
+    const at = start >> 2;
+    this.#repeated.remember(
+      words,
+      at,
+      length,
+      this.#nowS,
+      zone,
+      qtype,
+      dnssecOk,
+      kind,
+      questionEnd,
+      slot,
+      foundSequence,
+    );
+  }
+
+  #countHit(
+    io: DatagramIo,
+    i: number,
+    row: number,
+    qtype: number,
+    dnssecOk: boolean,
+    kind: number,
+    length: number,
+    replyLength: number,
+  ): void {
+    const { bytes } = io;
+    const at = this.#rows.rowAt(this.#thread, row);
     const { floats } = this.#rows;
     const family = isIpv6(bytes, io.sockaddrAt(i)) ? FAMILY_V6 : FAMILY_V4;
-    countRequest(floats, at, TRANSPORT_UDP, family, view.qtype, length, view.dnssecOk);
-    countResponse(floats, at, TRANSPORT_UDP, reader.headerFlags & RCODE_MASK, PLUGIN_CACHE, replyLength);
-    countCacheHit(floats, at, reader.kind);
-    if (reader !== this.#reader) countServedStale(floats, at);
-    this.#hitsByRow[zone.row] = (this.#hitsByRow[zone.row] ?? 0) + 1;
-    return replyLength;
+    const rcode = (bytes[io.slotAt(i) + FLAGS_AT + 1] ?? 0) & RCODE_MASK;
+    countRequest(floats, at, TRANSPORT_UDP, family, qtype, length, dnssecOk);
+    countResponse(floats, at, TRANSPORT_UDP, rcode, PLUGIN_CACHE, replyLength);
+    countCacheHit(floats, at, kind);
+    this.#hitsByRow[row] = (this.#hitsByRow[row] ?? 0) + 1;
   }
 
   #find(reader: AnswerReader, { bytes, words }: DatagramIo, start: number, variant: number, partition: number): number {

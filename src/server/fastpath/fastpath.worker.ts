@@ -7,12 +7,12 @@
 import { parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { systemClock } from "../../base/clock.ts";
 import type { AnonymousMemory } from "../../linux/anonymous-memory.ts";
-import { DatagramBatch } from "../../linux/datagram-batch.ts";
+import { BATCH_DATAGRAMS, DatagramBatch } from "../../linux/datagram-batch.ts";
 import { addToEpoll, createEpoll, EpollWaiter } from "../../linux/epoll.ts";
 import { drainEventFd, signalEventFd } from "../../linux/event-fd.ts";
 import { closeFd } from "../../linux/fd.ts";
 import { openRegion, type RegionHandle } from "../../linux/shared-region.ts";
-import { waitAtMost } from "../../linux/socket-wait.ts";
+import { pause, waitAtMost } from "../../linux/socket-wait.ts";
 import { AnswerReader } from "../cache/answer-reader.ts";
 import { AskWriter } from "../clients/ask-ring.ts";
 import {
@@ -55,6 +55,13 @@ const BUSY_TURNS_MAX = 10_000;
 const BATCHES_IN_A_ROW = 4;
 /** From a listener that is let go of: about what its socket's buffer holds. */
 const LAST_BATCHES = 100;
+
+/**
+ * After a turn with so many datagrams the thread sleeps for a moment: then more come at once, which costs a tenth less for each
+ * at 170,000 queries a second. With fewer they would only wait, and where a batch is full more wait already.
+ */
+const CROWD_DATAGRAMS = 8;
+const CROWD_PAUSE_US = 60;
 
 /** Between two steps of the warm-up the sockets are looked at for so long. */
 const WARM_UP_WAIT_MS = 1;
@@ -106,6 +113,8 @@ let sole: SoleListener | undefined;
 let given: readonly FastListener[] = [];
 let warmUp: WarmUp | undefined;
 let busyTurns = 0;
+/** Datagrams of the last turn. */
+let datagrams = 0;
 
 // Read plainly, as the beat is written: a system call lies between two turns, and V8 makes each atomic access a call.
 while (control[STOP_WORD] === 0) turn();
@@ -135,6 +144,8 @@ function turn(): void {
     waitParked();
     return;
   }
+  if (datagrams >= CROWD_DATAGRAMS && datagrams < BATCH_DATAGRAMS) pause(CROWD_PAUSE_US);
+  datagrams = 0;
   if (sole !== undefined && control[MESSAGE_WORD] === 0) {
     waitInSole(sole);
     return;
@@ -149,7 +160,7 @@ function turn(): void {
   for (let i = 0; i < ready; i++) {
     const tag = waiter.tag(i);
     if (tag === TAG_MESSAGE) takeMessages();
-    else serve(tag, BATCHES_IN_A_ROW);
+    else datagrams += serve(tag, BATCHES_IN_A_ROW);
   }
   endTurn();
   if (warmUp !== undefined && ++busyTurns > BUSY_TURNS_MAX) {
@@ -183,6 +194,7 @@ function waitInSole({ io, id, zones }: SoleListener): void {
   const n = fastPath.serve(io, id, zones);
   control[BEAT_WORD] = ((control[BEAT_WORD] ?? 0) + 1) | 0;
   if (n === 0) return;
+  datagrams = n;
   // A socket with an error does not wait.
   if (n < 0) sole = undefined;
   addTo(floats, page + WAKE_UPS_AT, 1);
@@ -217,13 +229,18 @@ function batchMemory(handle: RegionHandle): AnonymousMemory | undefined {
   return { address: handle.address, buffer: openRegion(handle).buffer as ArrayBuffer, free: () => undefined };
 }
 
-function serve(listener: number, batches: number): void {
+/** @returns datagrams taken from that listener */
+function serve(listener: number, batches: number): number {
   const served = listeners.get(listener);
-  if (served === undefined) return;
+  if (served === undefined) return 0;
+  let taken = 0;
   for (let i = 0; i < batches; i++) {
+    const n = fastPath.serve(served.io, listener, served.zones);
+    taken += Math.max(n, 0);
     // A batch that is not full leaves the socket empty: asking again would only cost.
-    if (fastPath.serve(served.io, listener, served.zones) < 64) return;
+    if (n < BATCH_DATAGRAMS) break;
   }
+  return taken;
 }
 
 function takeMessages(): void {

@@ -22,6 +22,9 @@ export interface FastZone {
 const NONE = -1;
 
 export class ZoneTable {
+  static #made = 0;
+  /** Another for each table of this thread. */
+  readonly id: number;
   readonly zones: readonly Required<FastZone>[];
   /** First zone of each wire length, 0 to 255. */
   readonly #firstOfLength: Int16Array;
@@ -29,6 +32,7 @@ export class ZoneTable {
   readonly #next: Int16Array;
 
   constructor(zones: readonly FastZone[]) {
+    this.id = ++ZoneTable.#made;
     // Objects of one shape, wherever they came from: those out of a posted message have another, and V8 would compile twice.
     this.zones = zones.map(({ name, partition, row, slow, seesDenials }) => ({
       name,
