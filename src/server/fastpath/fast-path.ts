@@ -155,6 +155,11 @@ export class FastPath {
     return n;
   }
 
+  /** When the last batch was received, in milliseconds of CLOCK_MONOTONIC. */
+  get receivedAtMs(): number {
+    return this.#receivedAtMs;
+  }
+
   /** Queries handed to the main thread since the last call: when there are any, it must be woken. */
   takeRelayed(): number {
     const relayed = this.#relayed;
