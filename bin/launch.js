@@ -19,12 +19,19 @@ const { existsSync } = load("node:fs");
  * costs more than they save; one heap of malloc for all threads. Smaller yet (2 MiB, or --optimize-for-size) saves
  * 10 MiB more and costs a third more CPU per miss (`npm run bench -- misses`, `memory`).
  */
-const SERVER_FLAGS = ["--max-semi-space-size=4", "--no-parallel-scavenge"];
+const SERVER_FLAGS = ["--max-semi-space-size=4", "--no-parallel-scavenge", "--no-concurrent-array-buffer-sweeping"];
 /**
  * A keeper waits for its server to die, in as little memory as Node.js can do with: its young generation stays at the megabyte
  * that it begins with. These can be set while it runs, and starting Node.js once more would take longer than all else.
  */
-const KEEPER_FLAGS = ["--semi-space-growth-factor=1", "--no-parallel-scavenge", "--single-threaded-gc"];
+const KEEPER_FLAGS = [
+  "--semi-space-growth-factor=1",
+  "--no-parallel-scavenge",
+  "--single-threaded-gc",
+  "--no-concurrent-array-buffer-sweeping",
+  "--no-concurrent-sweeping",
+  "--no-concurrent-marking",
+];
 const ENVIRONMENT = { MALLOC_ARENA_MAX: "1" };
 const BEGIN_THREAD = ["server/fastpath/begin-thread.ts", "begin-thread.js"];
 /** Set for a process that has found out that it cannot have a keeper. */

@@ -4,8 +4,9 @@
  * Node.js has no interface for "tell me when this descriptor can be read" that does not also read it, in its own way and
  * with an allocation for each datagram. libuv has (`uv_poll_t`), but calls a C function. So the descriptors are gathered
  * in an epoll of ours, libuv watches that, and what it calls does nothing: it is enough that the loop woke up, for after its
- * poll phase it runs immediates. One of those is always pending here, without a reference, so that the loop sleeps all the
- * same; it looks what can be read and calls the listeners.
+ * poll phase it runs immediates. While anything is watched one of those is always pending here, without a reference, so that the
+ * loop sleeps all the same; it looks what can be read and calls the listeners. It doubles what a turn costs that is about
+ * something else, so where nothing is watched there is none.
  *
  * A turn of libuv's loop costs three system calls and the way into JavaScript and out. So while there is much to
  * read, the immediate does not return: it waits itself, for its descriptors and for libuv's epoll, runs what a turn would run
@@ -63,6 +64,7 @@ export class LoopWatch {
   readonly #handle: AnonymousMemory;
   /** By descriptor, which is also the tag. */
   readonly #listeners: (ReadableListener | undefined)[];
+  #watched: number;
   #immediate: NodeJS.Immediate | undefined;
   #readAtMs: number;
   #closed: boolean;
@@ -78,6 +80,7 @@ export class LoopWatch {
     this.#loop = c.uv_default_loop();
     this.#loopEpoll = { fd: c.uv_backend_fd(this.#loop) };
     this.#listeners = [];
+    this.#watched = 0;
     this.#handle = mapMemory(Math.ceil(c.uv_handle_size(UV_POLL) / PAGE_BYTES) * PAGE_BYTES);
     this.#readAtMs = 0;
     this.#closed = false;
@@ -89,10 +92,10 @@ export class LoopWatch {
     c.uv_poll_start(address, UV_READABLE, callback);
     c.uv_unref(address);
     addToEpoll(this.#inner, this.#loopEpoll.fd, LOOP);
-    this.#rearm();
   }
 
   add(fd: number, onReadable: ReadableListener, options: WatchOptions = {}): void {
+    if (this.#listeners[fd] === undefined && ++this.#watched === 1) this.#arm();
     this.#listeners[fd] = onReadable;
     addToEpoll(this.#gate, fd, fd, options);
     addToEpoll(this.#inner, fd, fd, options);
@@ -108,6 +111,7 @@ export class LoopWatch {
   remove(fd: number): void {
     if (this.#listeners[fd] === undefined) return;
     this.#listeners[fd] = undefined;
+    if (--this.#watched === 0) clearImmediate(this.#immediate);
     removeFromEpoll(this.#gate, fd);
     removeFromEpoll(this.#inner, fd);
   }
@@ -124,13 +128,13 @@ export class LoopWatch {
     setImmediate(() => setImmediate(() => this.#handle.free()));
   }
 
-  #rearm(): void {
+  #arm(): void {
     this.#immediate = setImmediate(() => this.#look());
     this.#immediate.unref();
   }
 
   #look(): void {
-    this.#rearm();
+    this.#arm();
     const ready = this.#gateWaiter.wait(0);
     if (ready === 0) return;
     const nowMs = performance.now();

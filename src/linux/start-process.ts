@@ -1,5 +1,6 @@
 /** Child processes that inherit descriptors. */
 import { spawn } from "node:child_process";
+import { Socket } from "node:net";
 import { constants } from "node:os";
 
 export interface ProcessStart {
@@ -8,6 +9,8 @@ export interface ProcessStart {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Descriptors that it gets, as 3 and on; 0 to 2 are this process's. They stay the caller's. */
   readonly descriptors: readonly number[];
+  /** It gets one more, the last: called whenever it has written something there. What it writes says nothing. */
+  readonly onBell: () => void;
   /** Called once, never before `startProcess` has returned. @param end exit code, or why there is none */
   readonly onEnd: (end: ProcessEnd) => void;
 }
@@ -26,9 +29,16 @@ export interface RunningProcess {
 export function startProcess(start: ProcessStart): RunningProcess {
   const [program, ...args] = start.command;
   const child = spawn(program, args, {
-    stdio: ["inherit", "inherit", "inherit", ...start.descriptors],
+    stdio: ["inherit", "inherit", "inherit", ...start.descriptors, "pipe"],
     env: start.environment,
   });
+  const bell = child.stdio.at(-1);
+  if (bell instanceof Socket) {
+    bell.on("data", start.onBell);
+    // It may be reset when the process is killed: that is told by its end.
+    bell.on("error", () => {});
+    bell.unref();
+  }
   child.on("error", (error) => {
     // Of a signal that could not be sent, too: then the process is there.
     if (child.pid === undefined) start.onEnd({ kind: "error", message: error.message });

@@ -7,7 +7,7 @@
 import type { Log } from "../../base/log.ts";
 import { describeError } from "../../base/errors.ts";
 import { adoptRegion } from "../../linux/adopt-region.ts";
-import { closeFd } from "../../linux/fd.ts";
+import { closeFd, writeFd } from "../../linux/fd.ts";
 import { dieWithParent } from "../../linux/parent-death.ts";
 import type { SharedRegion } from "../../linux/shared-region.ts";
 import { BEATS_BYTES, BEATS_MAGIC, BEATS_VERSION, MAGIC_WORD, VERSION_WORD } from "../keeper/beats-layout.ts";
@@ -16,6 +16,7 @@ import { KeeperError } from "../keeper/keeper-error.ts";
 import { type Item, keptMessageOf, type Meta, type Previous, type ToKeeper } from "../keeper/messages.ts";
 import {
   BEATS_NAME,
+  BELL_VARIABLE,
   CHANNEL_VARIABLE,
   isHttpName,
   isSocketName,
@@ -24,6 +25,8 @@ import {
   socketName,
 } from "../keeper/names.ts";
 import { planToJson, type StandbyPlan } from "../keeper/standby-plan.ts";
+
+const RING: Uint8Array = Uint8Array.of(1);
 
 export interface KeptItem extends Item {
   readonly fd: number;
@@ -36,17 +39,20 @@ export class KeeperLink {
   /** Control words of the server (`beats-layout.ts`); undefined when the keeper is of another version. */
   readonly beats: SharedRegion | undefined;
   readonly #channel: Channel;
+  /** Undefined when the keeper, of another version, has none. */
+  readonly #bellFd: number | undefined;
   readonly #log: Log;
   /** Came from the keeper and nobody has taken them yet. */
   readonly #waiting: Map<string, KeptItem>;
   /** What the keeper has, as far as this server is told or told it. */
   readonly #kept: Set<string>;
 
-  private constructor(channel: Channel, log: Log) {
+  private constructor(channel: Channel, bellFd: number | undefined, log: Log) {
     const { generation, previous, items } = readKept(channel);
     this.generation = generation;
     this.previous = previous;
     this.#channel = channel;
+    this.#bellFd = bellFd;
     this.#log = log;
     this.#waiting = new Map(items.map((item) => [item.name, item]));
     this.#kept = new Set(this.#waiting.keys());
@@ -59,12 +65,13 @@ export class KeeperLink {
    * @throws KeeperError
    */
   static open(environment: NodeJS.ProcessEnv, log: Log): KeeperLink | undefined {
-    const { [CHANNEL_VARIABLE]: fd, [KEEPER_VARIABLE]: keeper } = environment;
+    const { [CHANNEL_VARIABLE]: fd, [BELL_VARIABLE]: bell, [KEEPER_VARIABLE]: keeper } = environment;
     delete environment[CHANNEL_VARIABLE];
+    delete environment[BELL_VARIABLE];
     delete environment[KEEPER_VARIABLE];
     if (fd === undefined) return undefined;
     if (!dieWithParent(Number(keeper))) throw new KeeperError("the keeper is gone");
-    return new KeeperLink(new Channel(Number(fd)), log);
+    return new KeeperLink(new Channel(Number(fd)), bell === undefined ? undefined : Number(bell), log);
   }
 
   /** A kept listening socket, from now on the caller's. @param port as configured */
@@ -161,6 +168,7 @@ export class KeeperLink {
   #tell(message: Exclude<ToKeeper, { op: "plan" }> | { op: "plan"; plan: unknown }, fds: readonly number[] = []): void {
     try {
       this.#channel.send(message, fds);
+      if (this.#bellFd !== undefined) writeFd(this.#bellFd, RING);
     } catch (error) {
       this.#log.error(`keeper: ${describeError(error)}`);
     }

@@ -32,6 +32,7 @@ import {
   BEAT_WORD,
   CONTROL_BYTES,
   MESSAGE_WORD,
+  PARKED_DOUBT_MS,
   PARKED_LOOK_MS,
   PARKED_WORD,
   RECEIVES_WORD,
@@ -45,7 +46,7 @@ import { WarmUp } from "./warm-up.ts";
 import { ZoneTable } from "./zone-table.ts";
 
 /** A parked thread goes back to work when for so many looks nobody has asked anything. */
-const IDLE_LOOKS_MAX = 50;
+const IDLE_LOOKS_MAX = 25;
 /** It takes over when in so many looks in a row something waited and nobody received. */
 const MISSED_LOOKS_MAX = 2;
 /** Turns with something to do after which there is nothing left to be warmed up. */
@@ -190,7 +191,7 @@ function pauseInCrowd(): void {
 
 /** The main thread reads. Should it not, for it is busy with something else, then this thread does again. */
 function waitParked(): void {
-  const told = parkedWaiter.wait(PARKED_LOOK_MS);
+  const told = parkedWaiter.wait(missedLooks > 0 ? PARKED_DOUBT_MS : PARKED_LOOK_MS);
   control[BEAT_WORD] = ((control[BEAT_WORD] ?? 0) + 1) | 0;
   if (told > 0) takeMessages();
   const receives = control[RECEIVES_WORD] ?? 0;

@@ -28,7 +28,7 @@ function patient(threads: number): {
     pass: (ms, beating) => {
       let still: string | undefined;
       for (let left = ms; left > 0;) {
-        const stepMs = watch.nextLookMs;
+        const stepMs = Math.min(watch.nextLookMs, left);
         left -= stepMs;
         clock.advanceMs(stepMs);
         if (beating.main) beat(MAIN_BEAT_WORD);

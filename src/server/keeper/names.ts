@@ -37,5 +37,7 @@ export const HANDED_OVER_SIGNAL = "SIGUSR2";
 export const NODE_END_SIGNAL = "SIGPWR";
 /** Number of the descriptor by which the server talks to its keeper. */
 export const CHANNEL_VARIABLE = "NODENS_KEEPER_FD";
+/** Number of the descriptor to which it writes one byte after what it has told, for its keeper to look. */
+export const BELL_VARIABLE = "NODENS_KEEPER_BELL";
 /** The keeper's process id. */
 export const KEEPER_VARIABLE = "NODENS_KEEPER_PID";

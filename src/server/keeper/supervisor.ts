@@ -32,7 +32,14 @@ import { clearBeats, HangWatch, layOutBeats } from "./heartbeat.ts";
 import { KeeperError } from "./keeper-error.ts";
 import { keptMessages } from "./kept-messages.ts";
 import { toKeeperOf } from "./messages.ts";
-import { BEATS_NAME, CHANNEL_VARIABLE, HANDED_OVER_SIGNAL, KEEPER_VARIABLE, STANDBY_RING_NAME } from "./names.ts";
+import {
+  BEATS_NAME,
+  BELL_VARIABLE,
+  CHANNEL_VARIABLE,
+  HANDED_OVER_SIGNAL,
+  KEEPER_VARIABLE,
+  STANDBY_RING_NAME,
+} from "./names.ts";
 import { Standby } from "./standby.ts";
 
 export interface SupervisorOptions {
@@ -195,8 +202,14 @@ export class Supervisor {
     const channel = new Channel(ours);
     const child = startProcess({
       command,
-      environment: { ...environment, [CHANNEL_VARIABLE]: String(CHANNEL_FD), [KEEPER_VARIABLE]: String(process.pid) },
+      environment: {
+        ...environment,
+        [CHANNEL_VARIABLE]: String(CHANNEL_FD),
+        [BELL_VARIABLE]: String(CHANNEL_FD + 1),
+        [KEEPER_VARIABLE]: String(process.pid),
+      },
       descriptors: [theirs],
+      onBell: () => this.#readAll(server),
       onEnd: (end) => this.#gone(server, end),
     });
     closeFd(theirs);
@@ -209,7 +222,6 @@ export class Supervisor {
       killedFor: undefined,
     };
     this.#server = server;
-    this.#watch.add(ours, () => this.#readAll(server));
     try {
       this.#sendKept(server);
     } catch (error) {
@@ -234,14 +246,11 @@ export class Supervisor {
 
   /** Takes the messages that wait. */
   #readAll(server: RunningServer): void {
+    if (this.#server !== server) return;
     for (;;) {
       try {
         const received = server.channel.receive(false);
-        if (received === undefined) return;
-        if (received === "closed") {
-          this.#watch.remove(server.channel.fd);
-          return;
-        }
+        if (received === undefined || received === "closed") return;
         this.#take(server, received);
       } catch (error) {
         if (!(error instanceof KeeperError)) throw error;
@@ -306,9 +315,8 @@ export class Supervisor {
 
   #gone(server: RunningServer, end: ProcessEnd): void {
     if (this.#server !== server) return;
-    this.#server = undefined;
     this.#readAll(server);
-    this.#watch.remove(server.channel.fd);
+    this.#server = undefined;
     server.channel.close();
     const { log, clock } = this.#options;
     const code = exitCodeOf(end);
@@ -344,6 +352,8 @@ export class Supervisor {
     const still = this.#hangs.look();
     this.#looker = setTimeout(() => this.#look(), this.#hangs.nextLookMs);
     if (server === undefined || server.killedFor !== undefined) return;
+    // One of another version may not ring.
+    this.#readAll(server);
     const late = !server.ready && this.#options.clock.monotonicMs() - server.startedAtMs > START_MS;
     if (!late && still === undefined) return;
     server.killedFor = `was ended: ${still ?? `it was not ready after ${START_MS / 1000} s`}`;
