@@ -19,7 +19,7 @@ const { existsSync } = load("node:fs");
  * costs more than they save; one heap of malloc for all threads. Smaller yet (2 MiB, or --optimize-for-size) saves
  * 10 MiB more and costs a third more CPU per miss (`npm run bench -- misses`, `memory`).
  */
-const SERVER_FLAGS = ["--max-semi-space-size=4", "--no-parallel-scavenge", "--no-concurrent-array-buffer-sweeping"];
+const SERVER_FLAGS = ["--max-semi-space-size=4", "--no-parallel-scavenge"];
 /**
  * A keeper waits for its server to die, in as little memory as Node.js can do with: its young generation stays at the megabyte
  * that it begins with. These can be set while it runs, and starting Node.js once more would take longer than all else.
@@ -28,9 +28,7 @@ const KEEPER_FLAGS = [
   "--semi-space-growth-factor=1",
   "--no-parallel-scavenge",
   "--single-threaded-gc",
-  "--no-concurrent-array-buffer-sweeping",
-  "--no-concurrent-sweeping",
-  "--no-concurrent-marking",
+  "--memory-reducer-gc-count=0",
 ];
 const ENVIRONMENT = { MALLOC_ARENA_MAX: "1" };
 const BEGIN_THREAD = ["server/fastpath/begin-thread.ts", "begin-thread.js"];

@@ -78,11 +78,12 @@ export class AnswerReader {
   }
 
   /**
+   * @param store or its region, opened by who makes several readers: V8 takes each view of it for that much more memory
    * @param stale expired answers are found too, as long as they may be served (RFC 8767), with a TTL of 30 s
    * @throws StoreRegionError when the memory holds no store of this layout
    */
-  constructor(handle: AnswerStoreHandle, stale = false) {
-    const region = Region.open(handle);
+  constructor(store: AnswerStoreHandle | Region, stale = false) {
+    const region = store instanceof Region ? store : Region.open(store);
     this.headerFlags = 0;
     this.answerCount = 0;
     this.authorityCount = 0;

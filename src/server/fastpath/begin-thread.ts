@@ -30,6 +30,6 @@ function begin(name: string): Worker {
   return new Worker(workerUrl("./fastpath.worker", import.meta.url), {
     name,
     // The loop allocates next to nothing once it runs.
-    resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 64, codeRangeSizeMb: 16 },
+    resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 160, codeRangeSizeMb: 16 },
   });
 }

@@ -14,6 +14,7 @@ import { closeFd } from "../../linux/fd.ts";
 import { openRegion, type RegionHandle } from "../../linux/shared-region.ts";
 import { pause, waitAtMost } from "../../linux/socket-wait.ts";
 import { AnswerReader } from "../cache/answer-reader.ts";
+import { Region } from "../cache/region.ts";
 import { AskWriter } from "../clients/ask-ring.ts";
 import {
   addTo,
@@ -89,11 +90,12 @@ const relay = new RelayWriter(openRegion(start.ring).buffer);
 const counters = new FastpathCounters(start.metrics.fastpath);
 const { floats } = counters;
 const page = counters.pageAt(start.thread);
-const reader = new AnswerReader(start.store);
+const store = Region.open(start.store);
+const reader = new AnswerReader(store);
 const fastPath = new FastPath({
   clock: systemClock,
   reader,
-  staleReader: new AnswerReader(start.store, true),
+  staleReader: new AnswerReader(store, true),
   rows: new ServerRows(start.metrics.rows),
   counters,
   thread: start.thread,

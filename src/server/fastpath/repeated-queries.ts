@@ -10,25 +10,22 @@
  */
 import { HEADER_BYTES } from "../../dns/header.ts";
 
-const PLACES_SHIFT = 10;
+const PLACES = 1024;
 /** Longer queries and replies are not kept. */
 const QUERY_MAX_BYTES = 128;
 const REPLY_MAX_BYTES = 512;
 
 // Words of a place.
-const HASH_WORD = 0;
-/** Length in bytes, reply's length in the upper half; 0: no reply yet. */
-const LENGTHS_WORD = 1;
 /** `ZoneTable.id`. */
-const ZONES_WORD = 2;
-const SECOND_WORD = 3;
-const SLOT_WORD = 4;
-const SEQUENCE_WORD = 5;
+const ZONES_WORD = 0;
+const SECOND_WORD = 1;
+const SLOT_WORD = 2;
+const SEQUENCE_WORD = 3;
 /** Index of the zone in its table, type of the question in the upper half. */
-const ZONE_TYPE_WORD = 6;
+const ZONE_TYPE_WORD = 4;
 /** End of the question, DO bit, kind of the answer. */
-const REST_WORD = 7;
-const QUERY_WORD = 8;
+const REST_WORD = 5;
+const QUERY_WORD = 6;
 const REPLY_WORD: number = QUERY_WORD + QUERY_MAX_BYTES / 4;
 const PLACE_WORDS: number = REPLY_WORD + REPLY_MAX_BYTES / 4;
 
@@ -49,8 +46,12 @@ export class RepeatedQueries {
   /** What `AnswerReader.isStill` is asked. */
   slot: number;
   sequence: number;
+  // By place. These two stand apart, for most queries come once only and touch nothing else.
+  readonly #hashes: Int32Array;
+  /** Length of the query in bytes, the reply's in the upper half; 0: only the hash is of use. */
+  readonly #lengths: Int32Array;
   readonly #words: Int32Array;
-  /** First word of the place that `remember` fills, or -1. */
+  /** The place that `repeat` reads and `remember` fills, or -1. */
   #place: number;
 
   constructor() {
@@ -61,7 +62,9 @@ export class RepeatedQueries {
     this.questionEnd = 0;
     this.slot = 0;
     this.sequence = 0;
-    this.#words = new Int32Array(PLACE_WORDS << PLACES_SHIFT);
+    this.#hashes = new Int32Array(PLACES);
+    this.#lengths = new Int32Array(PLACES);
+    this.#words = new Int32Array(PLACES * PLACE_WORDS);
     this.#place = -1;
   }
 
@@ -82,20 +85,20 @@ export class RepeatedQueries {
     for (let i = 1; i < last; i++) hash = (Math.imul(hash, 0x01000193) + (words[start + i] ?? 0)) | 0;
     hash = Math.imul(hash ^ ((words[start + last] ?? 0) & lastMask), 0x9e3779b1);
     hash ^= hash >>> 15;
-    const own = this.#words;
-    const place = (hash & ((1 << PLACES_SHIFT) - 1)) * PLACE_WORDS;
-    if (own[place + HASH_WORD] !== hash) {
-      own[place + HASH_WORD] = hash;
-      own[place + LENGTHS_WORD] = 0;
+    const place = hash & (PLACES - 1);
+    if (this.#hashes[place] !== hash) {
+      this.#hashes[place] = hash;
+      this.#lengths[place] = 0;
       return false;
     }
     this.#place = place;
-    const lengths = own[place + LENGTHS_WORD] ?? 0;
-    if ((lengths & 0xffff) !== length || own[place + ZONES_WORD] !== zones) {
+    const own = this.#words;
+    const at = place * PLACE_WORDS;
+    if (((this.#lengths[place] ?? 0) & 0xffff) !== length || own[at + ZONES_WORD] !== zones) {
       this.#keepQuery(words, start, length, zones);
       return false;
     }
-    const query = place + QUERY_WORD;
+    const query = at + QUERY_WORD;
     let differs = ((words[start] ?? 0) ^ (own[query] ?? 0)) >>> 16;
     for (let i = 1; i < last; i++) differs |= (words[start + i] ?? 0) ^ (own[query + i] ?? 0);
     differs |= ((words[start + last] ?? 0) ^ (own[query + last] ?? 0)) & lastMask;
@@ -103,16 +106,16 @@ export class RepeatedQueries {
       this.#keepQuery(words, start, length, zones);
       return false;
     }
-    if (own[place + SECOND_WORD] !== nowS) return false;
-    const zoneType = own[place + ZONE_TYPE_WORD] ?? 0;
-    const rest = own[place + REST_WORD] ?? 0;
+    if (own[at + SECOND_WORD] !== nowS) return false;
+    const zoneType = own[at + ZONE_TYPE_WORD] ?? 0;
+    const rest = own[at + REST_WORD] ?? 0;
     this.zone = zoneType & 0xffff;
     this.qtype = zoneType >>> 16;
     this.questionEnd = rest & 0xffff;
     this.dnssecOk = (rest & 0x10000) !== 0;
     this.kind = rest >>> 17;
-    this.slot = own[place + SLOT_WORD] ?? 0;
-    this.sequence = own[place + SEQUENCE_WORD] ?? 0;
+    this.slot = own[at + SLOT_WORD] ?? 0;
+    this.sequence = own[at + SEQUENCE_WORD] ?? 0;
     return true;
   }
 
@@ -125,9 +128,8 @@ export class RepeatedQueries {
    */
   repeat(words: Int32Array, start: number): number {
     const own = this.#words;
-    const place = this.#place;
-    const length = (own[place + LENGTHS_WORD] ?? 0) >>> 16;
-    const reply = place + REPLY_WORD;
+    const length = (this.#lengths[this.#place] ?? 0) >>> 16;
+    const reply = this.#place * PLACE_WORDS + REPLY_WORD;
     const end = (length + 3) >> 2;
     words[start] = ((words[start] ?? 0) & ID_MASK) | ((own[reply] ?? 0) & ~ID_MASK);
     words[start + 1] = own[reply + 1] ?? 0;
@@ -158,28 +160,28 @@ export class RepeatedQueries {
     const place = this.#place;
     if (place < 0) return;
     const own = this.#words;
-    const lengths = own[place + LENGTHS_WORD] ?? 0;
+    const at = place * PLACE_WORDS;
     if (length > REPLY_MAX_BYTES) {
-      own[place + SECOND_WORD] = -1;
+      own[at + SECOND_WORD] = -1;
       return;
     }
-    own[place + LENGTHS_WORD] = (lengths & 0xffff) | (length << 16);
-    own[place + SECOND_WORD] = nowS;
-    own[place + SLOT_WORD] = slot;
-    own[place + SEQUENCE_WORD] = sequence;
-    own[place + ZONE_TYPE_WORD] = zone | (qtype << 16);
-    own[place + REST_WORD] = questionEnd | (dnssecOk ? 0x10000 : 0) | (kind << 17);
+    this.#lengths[place] = ((this.#lengths[place] ?? 0) & 0xffff) | (length << 16);
+    own[at + SECOND_WORD] = nowS;
+    own[at + SLOT_WORD] = slot;
+    own[at + SEQUENCE_WORD] = sequence;
+    own[at + ZONE_TYPE_WORD] = zone | (qtype << 16);
+    own[at + REST_WORD] = questionEnd | (dnssecOk ? 0x10000 : 0) | (kind << 17);
     const end = (length + 3) >> 2;
-    for (let i = 0; i < end; i++) own[place + REPLY_WORD + i] = words[start + i] ?? 0;
+    for (let i = 0; i < end; i++) own[at + REPLY_WORD + i] = words[start + i] ?? 0;
   }
 
   #keepQuery(words: Int32Array, start: number, length: number, zones: number): void {
     const own = this.#words;
-    const place = this.#place;
-    own[place + LENGTHS_WORD] = length;
-    own[place + ZONES_WORD] = zones;
-    own[place + SECOND_WORD] = -1;
+    const at = this.#place * PLACE_WORDS;
+    this.#lengths[this.#place] = length;
+    own[at + ZONES_WORD] = zones;
+    own[at + SECOND_WORD] = -1;
     const end = (length + 3) >> 2;
-    for (let i = 0; i < end; i++) own[place + QUERY_WORD + i] = words[start + i] ?? 0;
+    for (let i = 0; i < end; i++) own[at + QUERY_WORD + i] = words[start + i] ?? 0;
   }
 }
