@@ -17,6 +17,7 @@ import { FLAG_CD, FLAG_QR, FLAGS_AT, HEADER_BYTES, QDCOUNT_AT, writeU16 } from "
 import type { QueryView } from "../../dns/query-view.ts";
 import type { ResponseScan } from "../../dns/response-scan.ts";
 import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
+import { AnswerReader } from "./answer-reader.ts";
 import { type CacheLimits, EntryQueues } from "./entry-queues.ts";
 import type { EntrySource, ImportReport } from "./entry-source.ts";
 import { type PartitionRecord, PartitionTable, rulesDigest } from "./partition-table.ts";
@@ -302,6 +303,11 @@ export class AnswerStore {
     this.#store(partition, typeClass, sizeClass, message, scan, terms);
     if (!terms.aside) this.#dropAside(wire, view, partition);
     return true;
+  }
+
+  /** For this thread. Others open the region by the store's handle. */
+  newReader(): AnswerReader {
+    return new AnswerReader(this.#region);
   }
 
   /** Takes the data and what stands aside of a question away. @returns whether there was any */

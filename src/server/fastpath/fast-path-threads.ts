@@ -13,7 +13,7 @@ import { createRegion, type RegionHandle, type SharedRegion } from "../../linux/
 import { ASK_REGION_BYTES, AskReader } from "../clients/ask-ring.ts";
 import type { AnswerStoreHandle } from "../cache/region.ts";
 import type { MetricsHandle } from "../metrics/metrics.ts";
-import { takeThread } from "./begin-thread.ts";
+import { leaveThread, takeThread } from "./begin-thread.ts";
 import { openWarmUpSockets } from "./plant-warm-up.ts";
 import { RECORD_HEADER_BYTES, RelayReader, RING_BYTES, RING_REGION_BYTES } from "./relay-ring.ts";
 import {
@@ -74,7 +74,8 @@ export interface ThreadControls {
 interface RunningThread {
   readonly epoll: EpollHandle;
   readonly control: Int32Array;
-  readonly worker: Worker;
+  /** What it is told when it begins. */
+  readonly start: ThreadStart;
   readonly eventFd: number;
   /** eventfd that the thread wakes the main thread by. */
   readonly wakeFd: number;
@@ -82,6 +83,10 @@ interface RunningThread {
   readonly batch: SharedRegion;
   readonly asks: AskReader;
   readonly records: RelayReader;
+}
+
+interface BegunThread {
+  readonly worker: Worker;
   readonly exited: Promise<void>;
 }
 
@@ -91,6 +96,9 @@ export class FastPathThreads {
   readonly #onDrained: (records: number) => void;
   readonly #watch: LoopWatch;
   readonly #waiters: Map<number, () => void>;
+  readonly #onCrash: (error: Error) => void;
+  /** Of each thread, from the first listeners on. */
+  #begun: readonly BegunThread[];
   #listeners: readonly FastListener[];
   readonly #planWarmUp: () => WarmUpPlan;
   #sequence: number;
@@ -103,6 +111,8 @@ export class FastPathThreads {
     this.#onDrained = options.onDrained;
     this.#watch = options.watch;
     this.#waiters = new Map();
+    this.#onCrash = options.onCrash;
+    this.#begun = [];
     this.#listeners = [];
     this.#planWarmUp = options.planWarmUp;
     this.#sequence = 0;
@@ -124,8 +134,14 @@ export class FastPathThreads {
     return this.#threads.map(({ asks }) => asks);
   }
 
+  /** Whether there have been listeners. */
+  get haveBegun(): boolean {
+    return this.#begun.length > 0;
+  }
+
   /** Makes `listeners` the ones that are served, in place of those before. Resolves when every thread has taken them. */
   async setListeners(listeners: readonly FastListener[]): Promise<void> {
+    if (!this.haveBegun) this.#begun = this.#threads.map(({ start }, i) => this.#begin(start, i));
     const known = new Set(this.#listeners.map((listener) => listener.fd));
     const wanted = new Set(listeners.map((listener) => listener.fd));
     const sequence = ++this.#sequence;
@@ -136,7 +152,7 @@ export class FastPathThreads {
       // it until now it takes when it is told.
       for (const fd of known) if (!wanted.has(fd)) removeFromEpoll(thread.epoll, fd);
       const done = new Promise<void>((resolve) => this.#waiters.set(key, resolve));
-      tell(thread, message);
+      this.#tell(i, message);
       await done;
       for (const listener of listeners) {
         // The id is the tag, and it stays with the descriptor over reloads.
@@ -186,14 +202,15 @@ export class FastPathThreads {
       Atomics.store(thread.control, STOP_WORD, 1);
       signalEventFd(thread.eventFd);
     }
-    await Promise.all(this.#threads.map((thread) => thread.exited));
+    await Promise.all(this.#begun.map(({ exited }) => exited));
+    if (!this.haveBegun) leaveThread();
     await this.#drainAll();
   }
 
   #beginWarmUp(): void {
     const plan = this.#planWarmUp();
     try {
-      for (const thread of this.#threads) tell(thread, { plan, sockets: openWarmUpSockets() });
+      for (const i of this.#threads.keys()) this.#tell(i, { plan, sockets: openWarmUpSockets() });
     } catch (error) {
       // Without descriptors to spare it gets warm by its clients' queries.
       if (!(error instanceof BindError)) throw error;
@@ -245,22 +262,8 @@ export class FastPathThreads {
       metrics: options.metrics,
       segmentation: options.segmentation,
     };
-    const worker = takeThread(index);
-    worker.postMessage(start);
-    worker.on("message", (sequence: number) => {
-      const key = sequence * options.threads + index;
-      this.#waiters.get(key)?.();
-      this.#waiters.delete(key);
-    });
-    worker.on("error", options.onCrash);
-    const exited = new Promise<void>((resolve) => {
-      worker.on("exit", () => {
-        resolve();
-        if (!this.#stopping) options.onCrash(new Error("a fast-path thread ended"));
-      });
-    });
     return {
-      worker,
+      start,
       epoll,
       eventFd,
       wakeFd,
@@ -269,8 +272,25 @@ export class FastPathThreads {
       batch,
       asks: new AskReader(asks.buffer),
       records: new RelayReader(ring.buffer),
-      exited,
     };
+  }
+
+  #begin(start: ThreadStart, index: number): BegunThread {
+    const worker = takeThread(index);
+    worker.postMessage(start);
+    worker.on("message", (sequence: number) => {
+      const key = sequence * this.#threads.length + index;
+      this.#waiters.get(key)?.();
+      this.#waiters.delete(key);
+    });
+    worker.on("error", this.#onCrash);
+    const exited = new Promise<void>((resolve) => {
+      worker.on("exit", () => {
+        resolve();
+        if (!this.#stopping) this.#onCrash(new Error("a fast-path thread ended"));
+      });
+    });
+    return { worker, exited };
   }
 
   /** Drains a thread's ring whenever the thread says that there is something. */
@@ -297,10 +317,12 @@ export class FastPathThreads {
     };
     this.#watch.add(thread.wakeFd, onWake, { edge: true });
   }
-}
 
-function tell(thread: RunningThread, message: ThreadMessage): void {
-  thread.worker.postMessage(message);
-  Atomics.store(thread.control, MESSAGE_WORD, 1);
-  signalEventFd(thread.eventFd);
+  #tell(index: number, message: ThreadMessage): void {
+    const thread = this.#threads[index];
+    if (thread === undefined) return;
+    this.#begun[index]?.worker.postMessage(message);
+    Atomics.store(thread.control, MESSAGE_WORD, 1);
+    signalEventFd(thread.eventFd);
+  }
 }

@@ -11,7 +11,7 @@ import { closeFd, writeFd } from "../../linux/fd.ts";
 import { openConnected } from "../../linux/udp-socket.ts";
 import { DatagramBatch } from "../../linux/datagram-batch.ts";
 import { AnswerStore } from "../cache/answer-store.ts";
-import { HANDED_OVER_AT } from "../metrics/fastpath-counters.ts";
+import { HANDED_OVER_AT, HITS_AT } from "../metrics/fastpath-counters.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { FfiFront } from "./ffi-front.ts";
 import type { UdpEndpoint } from "./udp-front.ts";
@@ -30,6 +30,44 @@ describe("with FFI", { skip: withoutFfi }, () => {
         }),
     );
   }
+
+  it("reads in the main thread until its own are up, which takes them a while", async (t) => {
+    const store = AnswerStore.create({ bytes: 1 << 20, clock: systemClock });
+    plant(store);
+    const metrics = Metrics.create({ threads: 2 });
+    const front = new FfiFront({
+      threads: 1,
+      store,
+      metrics,
+      onQuery: () => Promise.resolve(),
+      onCrash: (error) => {
+        throw error;
+      },
+    });
+    t.after(() => front.end());
+    const endpoint = await front.open("127.0.0.1", 0);
+    const client = openConnected({ address: "127.0.0.1", port: endpoint.port }, undefined);
+    const inbox = new DatagramBatch(false);
+    const { fastpath } = metrics;
+    const hits = (): number[] => [0, 1].map((thread) => fastpath.floats[fastpath.pageAt(thread) + HITS_AT] ?? 0);
+    const answered = async (): Promise<number[]> => {
+      const [main = 0, own = 0] = hits();
+      assert.ok(writeFd(client, queryFor("cached.test.", 1)));
+      while (inbox.receive(client, false) === 0) await sleep(1);
+      // A thread counts when it has sent.
+      for (;;) {
+        const [mainNow = 0, ownNow = 0] = hits();
+        if (mainNow + ownNow > main + own) return [mainNow, ownNow];
+        await sleep(1);
+      }
+    };
+    const served = front.serve([{ endpoint, zones: [ROOT] }]);
+    assert.deepEqual(await answered(), [1, 0]);
+    await served;
+    assert.deepEqual(await answered(), [1, 1]);
+    closeFd(client);
+    inbox.close();
+  });
 
   it("reads in the main thread while all are misses, and in its own again when that is busy or hits come", async (t) => {
     const store = AnswerStore.create({ bytes: 1 << 20, clock: systemClock });

@@ -58,6 +58,8 @@ export class FfiFront implements UdpFront {
   readonly #makeReader: () => MainReader;
   readonly #readerBatch: SharedRegion;
   readonly #whoReads: WhoReads;
+  /** The main thread reads because the others are not up yet. */
+  #isFirst: boolean;
   readonly #replies: SendBatch;
   readonly #watch: LoopWatch;
   readonly #onQuery: QueryListener;
@@ -107,6 +109,7 @@ export class FfiFront implements UdpFront {
     const { fastpath } = options.metrics;
     const asks = createRegion("nodens-asks", ASK_REGION_BYTES);
     this.asks = [...this.#threads.asks, new AskReader(asks.buffer)];
+    this.#isFirst = false;
     this.#whoReads = new WhoReads(systemClock.monotonicMs());
     this.#readerBatch = createRegion("nodens-batch", BATCH_BYTES);
     this.#reader = undefined;
@@ -114,7 +117,7 @@ export class FfiFront implements UdpFront {
       new MainReader({
         watch: this.#watch,
         clock: systemClock,
-        store: options.store.handle,
+        reader: options.store.newReader(),
         metrics: options.metrics,
         segmentation,
         batch: this.#readerBatch,
@@ -168,7 +171,21 @@ export class FfiFront implements UdpFront {
       listeners.push({ id: endpoint.id, fd: socket.fd, wildcard: socket.wildcard, zones });
     }
     this.#giveBack();
-    return this.#threads.setListeners(listeners);
+    if (this.#threads.haveBegun) return this.#threads.setListeners(listeners);
+    return listeners.length === 0 ? Promise.resolve() : this.#serveFirst(listeners);
+  }
+
+  /** The main thread reads until the others are up: that takes them as long as all the rest of a start. */
+  async #serveFirst(listeners: readonly FastListener[]): Promise<void> {
+    const reader = (this.#reader ??= this.#makeReader());
+    this.#isFirst = true;
+    reader.begin(listeners);
+    try {
+      await this.#threads.setListeners(listeners);
+    } finally {
+      if (this.#isFirst) reader.end();
+      this.#isFirst = false;
+    }
   }
 
   reply(
@@ -225,6 +242,7 @@ export class FfiFront implements UdpFront {
 
   /** Some came to the main thread itself. */
   #received(datagrams: number, misses: number): void {
+    if (this.#isFirst) return;
     if (!this.#threads.stayParked()) {
       this.#giveBack();
       this.#whoReads.takenBack(systemClock.monotonicMs());
@@ -236,6 +254,7 @@ export class FfiFront implements UdpFront {
   /** The fast-path threads read again. */
   #giveBack(): void {
     if (this.#reader?.isReading !== true) return;
+    this.#isFirst = false;
     this.#reader.end();
     this.#threads.unpark();
   }

@@ -11,8 +11,7 @@ import type { AnonymousMemory } from "../../linux/anonymous-memory.ts";
 import { DatagramBatch } from "../../linux/datagram-batch.ts";
 import type { LoopWatch } from "../../linux/loop-watch.ts";
 import type { SharedRegion } from "../../linux/shared-region.ts";
-import { AnswerReader } from "../cache/answer-reader.ts";
-import type { AnswerStoreHandle } from "../cache/region.ts";
+import type { AnswerReader } from "../cache/answer-reader.ts";
 import type { AskWriter } from "../clients/ask-ring.ts";
 import {
   addTo,
@@ -33,7 +32,7 @@ import { ZoneTable } from "./zone-table.ts";
 export interface MainReaderParts {
   readonly watch: LoopWatch;
   readonly clock: Clock;
-  readonly store: AnswerStoreHandle;
+  readonly reader: AnswerReader;
   readonly metrics: Metrics;
   readonly segmentation: boolean;
   /** `BATCH_BYTES`: what it has received stays there when the process dies. */
@@ -55,12 +54,12 @@ export class MainReader {
   readonly #reading: number[];
 
   constructor(parts: MainReaderParts) {
-    const { metrics, store, batch, clock, asks } = parts;
+    const { metrics, reader, batch, clock, asks } = parts;
     this.#parts = parts;
     this.#batch = new DatagramBatch(parts.segmentation, memoryOf(batch));
     this.#fastPath = new FastPath({
       clock,
-      reader: new AnswerReader(store),
+      reader,
       rows: metrics.rows,
       counters: metrics.fastpath,
       thread: MAIN_PAGE,
