@@ -68,7 +68,7 @@ describe("a listening socket", { skip: withoutFfi }, () => {
     assert.equal(socketDrops(socket.fd), 0);
     const fd = openConnected({ address: "127.0.0.1", port: socket.port }, undefined);
     const page = new Uint8Array(4096);
-    // Twice 4 MiB is what the kernel gives at most, and a datagram counts for more than its bytes.
+    // Twice 8 MiB is what the kernel gives at most, and a datagram counts for more than its bytes.
     for (let i = 0; i < 4096 && socketDrops(socket.fd) === 0; i++) writeFd(fd, page);
     assert.ok(socketDrops(socket.fd) > 0);
     closeFd(fd);

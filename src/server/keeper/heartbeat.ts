@@ -18,7 +18,7 @@ const THREAD_SILENCE_MS = 250;
 /** The main loop may be kept by one long task: a large file to be read, a collection. */
 const MAIN_SILENCE_MS = 1000;
 /** The keeper looks at least so often; more often only when a verdict is near, for each look wakes a sleeping process. */
-const LOOK_MS = 150;
+const LOOK_MS = 100;
 /** Between two looks, at least. */
 const LOOK_AGAIN_MS = 10;
 /** A keeper that comes to look so late was itself kept, and what it kept may have been the whole machine. */
