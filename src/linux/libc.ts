@@ -29,10 +29,13 @@ export interface Libc {
   send(fd: number, bytes: number, length: number, flags: number): number;
   recv(fd: number, bytes: number, length: number, flags: number): number;
   sendto(fd: number, bytes: number, length: number, flags: number, address: number, addressLength: number): number;
+  recvfrom(fd: number, bytes: number, length: number, flags: number, address: number, addressLength: number): number;
   epoll_create1(flags: number): number;
   epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
   epoll_wait(epoll: number, events: number, count: number, timeoutMs: number): number;
   eventfd(initial: number, flags: number): number;
+  timerfd_create(clock: number, flags: number): number;
+  timerfd_settime(fd: number, flags: number, specification: Uint8Array, old: number): number;
   pipe2(fds: Uint8Array, flags: number): number;
   write(fd: number, bytes: Uint8Array, length: number): number;
   read(fd: number, bytes: Uint8Array, length: number): number;
@@ -83,13 +86,17 @@ const PROTOTYPES = {
   recvmmsg: "int recvmmsg(int fd, intptr_t messages, uint count, int flags, intptr_t timeout)",
   usleep: "int usleep(uint us)",
   sendmmsg: "int sendmmsg(int fd, intptr_t messages, uint count, int flags)",
-  send: "intptr_t send(int fd, intptr_t bytes, size_t length, int flags)",
-  recv: "intptr_t recv(int fd, intptr_t bytes, size_t length, int flags)",
-  sendto: "intptr_t sendto(int fd, intptr_t bytes, size_t length, int flags, intptr_t address, uint addressLength)",
+  // Their lengths are an int's here, and an int costs less to give back than what C says they give.
+  send: "int send(int fd, intptr_t bytes, size_t length, int flags)",
+  recv: "int recv(int fd, intptr_t bytes, size_t length, int flags)",
+  sendto: "int sendto(int fd, intptr_t bytes, size_t length, int flags, intptr_t address, uint addressLength)",
+  recvfrom: "int recvfrom(int fd, intptr_t bytes, size_t length, int flags, intptr_t address, intptr_t addressLength)",
   epoll_create1: "int epoll_create1(int flags)",
   epoll_ctl: "int epoll_ctl(int epoll, int operation, int fd, const uint8_t *event)",
   epoll_wait: "int epoll_wait(int epoll, intptr_t events, int count, int timeoutMs)",
   eventfd: "int eventfd(uint initial, int flags)",
+  timerfd_create: "int timerfd_create(int clock, int flags)",
+  timerfd_settime: "int timerfd_settime(int fd, int flags, const uint8_t *specification, intptr_t old)",
   pipe2: "int pipe2(uint8_t *fds, int flags)",
   write: "intptr_t write(int fd, const uint8_t *bytes, size_t length)",
   read: "intptr_t read(int fd, uint8_t *bytes, size_t length)",

@@ -15,6 +15,7 @@ import { Channel } from "../keeper/channel.ts";
 import { KeeperError } from "../keeper/keeper-error.ts";
 import { type Item, keptMessageOf, type Meta, type Previous, type ToKeeper } from "../keeper/messages.ts";
 import {
+  ALARM_NAME,
   BEATS_NAME,
   BELL_VARIABLE,
   CHANNEL_VARIABLE,
@@ -38,6 +39,8 @@ export class KeeperLink {
   readonly previous: Previous;
   /** Control words of the server (`beats-layout.ts`); undefined when the keeper is of another version. */
   readonly beats: SharedRegion | undefined;
+  /** Timer that the keeper hears (`fastpath/alarm.ts`); undefined when the keeper, of another version, has none. */
+  readonly alarmFd: number | undefined;
   readonly #channel: Channel;
   /** Undefined when the keeper, of another version, has none. */
   readonly #bellFd: number | undefined;
@@ -57,6 +60,7 @@ export class KeeperLink {
     this.#waiting = new Map(items.map((item) => [item.name, item]));
     this.#kept = new Set(this.#waiting.keys());
     this.beats = this.#takeBeats();
+    this.alarmFd = this.#take(ALARM_NAME)?.fd;
   }
 
   /**

@@ -145,11 +145,16 @@ export class Server {
       control: Uint8Array | undefined,
       atMs: number,
     ): Promise<void> => this.#listeners.query(endpoint, wire, from, control, atMs);
-    this.#heart = new Heart(options.keeper?.beats);
+    this.#heart = new Heart({
+      beats: options.keeper?.beats,
+      alarmFd: options.keeper?.alarmFd,
+      threads,
+      clock: this.#clock,
+    });
     this.#front = ffi
       ? new FfiFront({
           threads,
-          controls: this.#heart.controls(threads),
+          controls: this.#heart.controls,
           store,
           metrics,
           onQuery,

@@ -13,6 +13,7 @@ import { createRegion, type RegionHandle, type SharedRegion } from "../../linux/
 import { ASK_REGION_BYTES, AskReader } from "../clients/ask-ring.ts";
 import type { AnswerStoreHandle } from "../cache/region.ts";
 import type { MetricsHandle } from "../metrics/metrics.ts";
+import type { AlarmHandle } from "./alarm.ts";
 import { leaveThread, takeThread } from "./begin-thread.ts";
 import { openWarmUpSockets } from "./plant-warm-up.ts";
 import { RECORD_HEADER_BYTES, RelayReader, RING_BYTES, RING_REGION_BYTES } from "./relay-ring.ts";
@@ -69,6 +70,8 @@ export interface ThreadControls {
   readonly region: SharedRegion;
   /** Of the first thread's, in bytes. */
   readonly at: number;
+  /** What the threads tend; undefined: nobody hears it. */
+  readonly alarm?: AlarmHandle | undefined;
 }
 
 interface RunningThread {
@@ -119,7 +122,10 @@ export class FastPathThreads {
     this.#warmUp = undefined;
     this.#stopping = false;
     const { threads } = options;
-    const controls = options.controls ?? { region: createRegion("nodens-control", threads * CONTROL_BYTES), at: 0 };
+    const controls: ThreadControls = options.controls ?? {
+      region: createRegion("nodens-control", threads * CONTROL_BYTES),
+      at: 0,
+    };
     this.#threads = Array.from({ length: threads }, (_, i) => this.#start(options, controls, i));
     for (const thread of this.#threads) this.#drainWhenWoken(thread);
   }
@@ -255,6 +261,7 @@ export class FastPathThreads {
       eventFd,
       wakeFd,
       control,
+      alarm: controls.alarm,
       ring: ring.handle,
       batch: batch.handle,
       asks: asks.handle,

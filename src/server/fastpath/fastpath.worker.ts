@@ -26,6 +26,7 @@ import {
   WAKE_UPS_AT,
 } from "../metrics/fastpath-counters.ts";
 import { ServerRows } from "../metrics/server-rows.ts";
+import { Alarm, beatAt } from "./alarm.ts";
 import { FastPath } from "./fast-path.ts";
 import { MmsgIo } from "./mmsg-io.ts";
 import { RelayWriter } from "./relay-ring.ts";
@@ -85,6 +86,7 @@ interface SoleListener extends ServedListener {
 
 const start = untilTold();
 const control = new Int32Array(openRegion(start.control.region).buffer, start.control.at, CONTROL_BYTES >> 2);
+const alarm = start.alarm === undefined ? undefined : new Alarm(start.alarm);
 const batch = new DatagramBatch(start.segmentation, batchMemory(start.batch));
 const relay = new RelayWriter(openRegion(start.ring).buffer);
 const counters = new FastpathCounters(start.metrics.fastpath);
@@ -120,13 +122,15 @@ let warmUp: WarmUp | undefined;
 let busyTurns = 0;
 /** Datagrams of the last turn. */
 let datagrams = 0;
-/** Since `crowdFromMs`. */
+/** Since `crowdFromMs`, which is modulo 2^32: a fraction would be an object of V8's. */
 let crowdDatagrams = 0;
 let crowdFromMs = 0;
 let crowded = false;
+/** Pairs and failures that have been counted. */
+let sendEvents = 0;
 
 // Read plainly, as the beat is written: a system call lies between two turns, and V8 makes each atomic access a call.
-while (control[STOP_WORD] === 0) turn();
+while (control[STOP_WORD] === 0) turns();
 takeMessages();
 warmUp?.close();
 waiter.close();
@@ -147,6 +151,10 @@ function untilTold(): ThreadStart {
   }
 }
 
+function turns(): void {
+  for (let i = 0; i < 1000 && control[STOP_WORD] === 0; i++) turn();
+}
+
 /** One wait and what came of it. A function, for V8 compiles what is called often, and hardly what runs for ever. */
 function turn(): void {
   if (control[PARKED_WORD] !== 0) {
@@ -159,8 +167,8 @@ function turn(): void {
     return;
   }
   const ready = waiter.wait(warmUp === undefined ? WAIT_MS : WARM_UP_WAIT_MS);
-  control[BEAT_WORD] = ((control[BEAT_WORD] ?? 0) + 1) | 0;
   if (ready === 0) {
+    beat(systemClock.monotonicMs());
     goOnWarmingUp();
     return;
   }
@@ -170,6 +178,7 @@ function turn(): void {
     if (tag === TAG_MESSAGE) takeMessages();
     else datagrams += serve(tag, BATCHES_IN_A_ROW);
   }
+  beat(datagrams > 0 ? fastPath.receivedAtMs : systemClock.monotonicMs());
   endTurn();
   if (warmUp !== undefined && ++busyTurns > BUSY_TURNS_MAX) {
     warmUp.close();
@@ -178,12 +187,18 @@ function turn(): void {
   }
 }
 
+function beat(nowMs: number): void {
+  control[BEAT_WORD] = beatAt(nowMs);
+  alarm?.tend(nowMs);
+}
+
 function pauseInCrowd(): void {
   crowdDatagrams += datagrams;
-  const elapsedMs = fastPath.receivedAtMs - crowdFromMs;
+  const nowMs = fastPath.receivedAtMs | 0;
+  const elapsedMs = (nowMs - crowdFromMs) | 0;
   if (elapsedMs >= CROWD_LOOK_MS) {
     crowded = crowdDatagrams >= CROWD_PER_MS * elapsedMs;
-    crowdFromMs = fastPath.receivedAtMs;
+    crowdFromMs = nowMs;
     crowdDatagrams = 0;
   }
   // Where a batch is full more wait already.
@@ -194,7 +209,7 @@ function pauseInCrowd(): void {
 /** The main thread reads. Should it not, for it is busy with something else, then this thread does again. */
 function waitParked(): void {
   const told = parkedWaiter.wait(missedLooks > 0 ? PARKED_DOUBT_MS : PARKED_LOOK_MS);
-  control[BEAT_WORD] = ((control[BEAT_WORD] ?? 0) + 1) | 0;
+  beat(systemClock.monotonicMs());
   if (told > 0) takeMessages();
   const receives = control[RECEIVES_WORD] ?? 0;
   if (receives !== receivesSeen) {
@@ -213,8 +228,9 @@ function waitParked(): void {
 /** With one socket to serve the thread waits in it: a system call and a foreign call less for each wake-up. */
 function waitInSole({ io, id, zones }: SoleListener): void {
   const n = fastPath.serve(io, id, zones);
-  control[BEAT_WORD] = ((control[BEAT_WORD] ?? 0) + 1) | 0;
+  if (n <= 0) beat(systemClock.monotonicMs());
   if (n === 0) return;
+  if (n > 0) beat(fastPath.receivedAtMs);
   datagrams = n;
   // A socket with an error does not wait.
   if (n < 0) sole = undefined;
@@ -224,6 +240,9 @@ function waitInSole({ io, id, zones }: SoleListener): void {
 
 function endTurn(): void {
   if (fastPath.takeRelayed() > 0 && Atomics.exchange(control, WOKEN_WORD, 1) === 0) signalEventFd(start.wakeFd);
+  const events = batch.blockedSends + batch.refusedSends + batch.pairs;
+  if (events === sendEvents) return;
+  sendEvents = events;
   floats[page + SEND_ERRORS_AT + SEND_WOULD_BLOCK] = batch.blockedSends;
   floats[page + SEND_ERRORS_AT + SEND_OTHER] = batch.refusedSends;
   floats[page + GSO_PAIRS_AT] = batch.pairs;

@@ -5,7 +5,7 @@
 
 /** Main writes 1: leave the loop. */
 export const STOP_WORD = 0;
-/** The thread adds 1 in each turn of its loop, at least every `WAIT_MS`. */
+/** The thread writes in each turn of its loop when that was (`beatAt` of alarm.ts), at least every `WAIT_MS`. */
 export const BEAT_WORD = 1;
 /** 1: the thread signalled its wake eventfd and the main thread has not looked yet. */
 export const WOKEN_WORD = 2;

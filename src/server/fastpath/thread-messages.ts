@@ -2,6 +2,7 @@
 import type { RegionHandle } from "../../linux/shared-region.ts";
 import type { AnswerStoreHandle } from "../cache/region.ts";
 import type { MetricsHandle } from "../metrics/metrics.ts";
+import type { AlarmHandle } from "./alarm.ts";
 import type { FastZone } from "./zone-table.ts";
 
 /** The first message to a thread. */
@@ -14,6 +15,8 @@ export interface ThreadStart {
   /** eventfd that wakes the main thread. */
   readonly wakeFd: number;
   readonly control: ThreadControl;
+  /** Tended in each turn; undefined: nobody hears it. */
+  readonly alarm: AlarmHandle | undefined;
   readonly ring: RegionHandle;
   /** `ASK_REGION_BYTES`. */
   readonly asks: RegionHandle;

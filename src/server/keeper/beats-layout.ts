@@ -14,7 +14,7 @@ export const BEATS_VERSION = 1;
 // Words.
 export const MAGIC_WORD = 0;
 export const VERSION_WORD = 1;
-/** Counted up by the server's main loop, at least every `MAIN_BEAT_MS` while nothing keeps it. 0: it has not begun. */
+/** When the server's main loop last moved (`beatAt` of fastpath/alarm.ts), at least every `MAIN_BEAT_MS`. 0: it has not begun. */
 export const MAIN_BEAT_WORD = 2;
 /** Threads whose control words count. */
 export const THREADS_WORD = 3;
@@ -60,4 +60,4 @@ export const BEATS_BYTES: number = THREADS_AT + THREADS_MAX * THREAD_BYTES;
 /** Beat of thread `i`: `THREADS_AT / 4 + i * THREAD_BYTES / 4 + THREAD_BEAT_WORD` (`BEAT_WORD` of thread-control.ts). */
 export const THREAD_BEAT_WORD = 1;
 
-export const MAIN_BEAT_MS = 250;
+export const MAIN_BEAT_MS = 500;

@@ -1,45 +1,57 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { FakeClock } from "../../base/clock.ts";
-import {
-  BEATS_BYTES,
-  MAIN_BEAT_WORD,
-  THREAD_BEAT_WORD,
-  THREAD_BYTES,
-  THREADS_AT,
-  THREADS_WORD,
-} from "./beats-layout.ts";
-import { clearBeats, HangWatch, layOutBeats } from "./heartbeat.ts";
+import { beatAt, untilOverdueMs } from "../fastpath/alarm.ts";
+import { BEATS_BYTES, MAIN_BEAT_WORD, THREADS_WORD } from "./beats-layout.ts";
+import { clearBeats, HangWatch, layOutBeats, pulsesOf } from "./heartbeat.ts";
 
-function patient(threads: number): {
-  words: Int32Array;
-  /** Looks for so long; `main` and `thread` say whether they beat. */
+interface Life {
+  readonly words: Int32Array;
+  /** Lets time go on; `main` and `threads` say whether they beat and tend the alarm. @returns the first verdict, and after how long */
   pass: (ms: number, beating: { main: boolean; threads: boolean }) => string | undefined;
+  /** All stand still, the keeper too. */
   sleep: (ms: number) => void;
-} {
+  /** How often the keeper looked. */
+  readonly looks: number;
+}
+
+/** @param fromMs CLOCK_MONOTONIC: beats are modulo 2^32 */
+function lifeOf(threads: number, fromMs = 1_000_000): Life {
   const words = new Int32Array(BEATS_BYTES >> 2);
-  const clock = new FakeClock();
+  const clock = new FakeClock(fromMs);
   layOutBeats(words);
   words[THREADS_WORD] = threads;
-  const watch = new HangWatch(words, clock);
-  const beat = (word: number): void => void (words[word] = (words[word] ?? 0) + 1);
+  const pulses = pulsesOf(threads);
+  let alarmAtMs = Infinity;
+  let looks = 0;
+  const setAlarm = (ms: number): void => void (alarmAtMs = clock.monotonicMs() + ms);
+  const watch = new HangWatch(words, clock, setAlarm);
   return {
     words,
-    pass: (ms, beating) => {
+    pass(ms, beating) {
       let still: string | undefined;
-      for (let left = ms; left > 0;) {
-        const stepMs = Math.min(watch.nextLookMs, left);
-        left -= stepMs;
-        clock.advanceMs(stepMs);
-        if (beating.main) beat(MAIN_BEAT_WORD);
-        for (let i = 0; beating.threads && i < threads; i++) {
-          beat((THREADS_AT >> 2) + (i * THREAD_BYTES) / 4 + THREAD_BEAT_WORD);
+      for (let passed = 0; passed < ms; passed += 5) {
+        clock.advanceMs(5);
+        const nowMs = clock.monotonicMs();
+        // Heard before those who had to put it off have got their turn.
+        if (nowMs >= alarmAtMs) {
+          alarmAtMs = Infinity;
+          looks++;
+          still ??= watch.look();
         }
-        still ??= watch.look();
+        for (const { word } of pulses) {
+          if (word === MAIN_BEAT_WORD ? !beating.main : !beating.threads) continue;
+          words[word] = beatAt(nowMs);
+          const dueMs = untilOverdueMs(words, pulses, nowMs);
+          if (dueMs > 0) setAlarm(dueMs);
+        }
       }
       return still;
     },
     sleep: (ms) => clock.advanceMs(ms),
+    get looks() {
+      return looks;
+    },
   };
 }
 
@@ -48,43 +60,71 @@ const NONE = { main: false, threads: false };
 
 describe("a heartbeat", () => {
   it("is not asked for before it began", () => {
-    assert.equal(patient(1).pass(60_000, NONE), undefined);
+    assert.equal(lifeOf(1).pass(60_000, NONE), undefined);
   });
 
-  it("that goes on is well", () => {
-    assert.equal(patient(2).pass(60_000, ALL), undefined);
-  });
+  for (const fromMs of [0, 2 ** 31 - 500, 2 ** 32 - 500, 3 * 2 ** 32 - 500]) {
+    it(`that goes on is well, and nobody looks, from ${fromMs} ms on`, () => {
+      const life = lifeOf(2, fromMs);
+      assert.equal(life.pass(60_000, ALL), undefined);
+      assert.equal(life.looks, 0);
+    });
+  }
 
-  it("may pause in the main loop for less than a second", () => {
-    const { pass } = patient(1);
+  it("may pause in the main loop for about a second", () => {
+    const { pass } = lifeOf(1);
     pass(500, ALL);
-    assert.equal(pass(900, { main: false, threads: true }), undefined);
+    assert.equal(pass(1150, { main: false, threads: true }), undefined);
     assert.equal(pass(500, ALL), undefined);
-    assert.match(pass(1100, { main: false, threads: true }) ?? "", /^its main loop has not moved for 1\d\d\d ms$/);
+    assert.match(pass(1300, { main: false, threads: true }) ?? "", /^its main loop has not moved for 12[5-9]\d ms$/);
   });
 
   it("is missed in a thread after a quarter of a second", () => {
-    const { pass } = patient(2);
-    pass(500, ALL);
-    assert.equal(pass(200, { main: true, threads: false }), undefined);
-    assert.match(pass(200, { main: true, threads: false }) ?? "", /^fast-path thread 0 has not moved for 2\d\d ms$/);
+    const life = lifeOf(2);
+    life.pass(500, ALL);
+    assert.equal(life.pass(235, { main: true, threads: false }), undefined);
+    assert.match(
+      life.pass(50, { main: true, threads: false }) ?? "",
+      /^fast-path thread 0 has not moved for 2[5-7]\d ms$/,
+    );
   });
 
-  it("is not judged by who was late itself", () => {
-    const { pass, sleep } = patient(1);
-    pass(500, ALL);
-    sleep(5000);
-    assert.equal(pass(200, NONE), undefined);
-    assert.equal(pass(500, ALL), undefined);
+  it("is missed where all stand still", () => {
+    const life = lifeOf(1);
+    life.pass(500, ALL);
+    assert.match(life.pass(300, NONE) ?? "", /^fast-path thread 0 has not moved for 2[5-7]\d ms$/);
+    assert.equal(life.looks, 2);
+  });
+
+  it("that comes back in time is well", () => {
+    const life = lifeOf(1);
+    for (let i = 0; i < 20; i++) {
+      assert.equal(life.pass(240, { main: true, threads: false }), undefined);
+      assert.equal(life.pass(10, ALL), undefined);
+    }
+    assert.ok(life.looks >= 19);
+  });
+
+  it("has its chance when the whole machine stood still", () => {
+    const life = lifeOf(1);
+    life.pass(500, ALL);
+    life.sleep(5000);
+    assert.equal(life.pass(5, NONE), undefined, "the alarm is heard first");
+    assert.equal(life.pass(500, ALL), undefined);
+    // Twice in a row: also before the second look.
+    life.sleep(5000);
+    assert.equal(life.pass(5, NONE), undefined);
+    life.sleep(5000);
+    assert.equal(life.pass(5, NONE), undefined);
+    assert.equal(life.pass(500, ALL), undefined);
   });
 
   it("of the server before does not count for the next", () => {
-    const { words, pass } = patient(1);
+    const { words, pass } = lifeOf(1);
     pass(100, ALL);
     clearBeats(words);
     assert.equal(pass(5000, NONE), undefined);
     words[THREADS_WORD] = 1;
-    // As many beats as the dead one had: no sign of standing still.
     assert.equal(pass(100, ALL), undefined);
   });
 });

@@ -1,5 +1,12 @@
-/** The server's heartbeat and the keeper's judgement of it. */
+/**
+ * The server's heartbeat and the keeper's judgement of it.
+ *
+ * Nobody looks while all is well: the alarm goes off when somebody is overdue (`fastpath/alarm.ts`). What is silent then has one more
+ * chance before it is judged, for the whole machine may have stood still, and the alarm is heard before those who had to put it off
+ * have got their turn.
+ */
 import type { Clock } from "../../base/clock.ts";
+import { type Pulse, silenceOf, untilOverdueMs } from "../fastpath/alarm.ts";
 import {
   BEATS_MAGIC,
   BEATS_VERSION,
@@ -13,16 +20,14 @@ import {
   VERSION_WORD,
 } from "./beats-layout.ts";
 
-/** A fast-path thread goes round at least every 100 ms (`WAIT_MS`): who is silent for so long stands still. */
-const THREAD_SILENCE_MS = 250;
-/** The main loop may be kept by one long task: a large file to be read, a collection. */
-const MAIN_SILENCE_MS = 1000;
-/** The keeper looks at least so often; more often only when a verdict is near, for each look wakes a sleeping process. */
-const LOOK_MS = 100;
-/** Between two looks, at least. */
-const LOOK_AGAIN_MS = 10;
-/** A keeper that comes to look so late was itself kept, and what it kept may have been the whole machine. */
-const LATE_MS = 2 * LOOK_MS;
+/** A fast-path thread goes round at least every 100 ms (`WAIT_MS`). */
+const THREAD_SILENCE_MS = 200;
+/** The main loop beats every `MAIN_BEAT_MS`, and may be kept by one long task: a large file to be read, a collection. */
+const MAIN_SILENCE_MS = 1200;
+/** From being overdue to the verdict. */
+const GRACE_MS = 50;
+/** A keeper that comes so late to its second look was itself kept, and what kept it may have kept the whole machine. */
+const LATE_MS = 100;
 
 /** Words of a `beats` region that is all zero. */
 export function layOutBeats(words: Int32Array): void {
@@ -37,74 +42,54 @@ export function clearBeats(words: Int32Array): void {
   words.fill(0, THREADS_AT >> 2, (THREADS_AT + THREADS_MAX * THREAD_BYTES) >> 2);
 }
 
-/** One source of beats. */
-interface Pulse {
-  readonly word: number;
-  readonly silenceMs: number;
-  readonly name: string;
-  beat: number;
-  /** When it was last seen to move. */
-  movedAtMs: number;
+/** Of a server with so many fast-path threads. */
+export function pulsesOf(threads: number): Pulse[] {
+  const main = { word: MAIN_BEAT_WORD, silenceMs: MAIN_SILENCE_MS, name: "its main loop" };
+  const others = Array.from({ length: Math.min(threads, THREADS_MAX) }, (_, i) => ({
+    word: (THREADS_AT + i * THREAD_BYTES) / 4 + THREAD_BEAT_WORD,
+    silenceMs: THREAD_SILENCE_MS,
+    name: `fast-path thread ${i}`,
+  }));
+  return [main, ...others];
 }
 
-/** Looks at the beats of one server. */
+/** Judges one server by its beats. */
 export class HangWatch {
   readonly #words: Int32Array;
   readonly #clock: Clock;
-  #pulses: Pulse[];
-  #lookedAtMs: number;
+  readonly #setAlarm: (ms: number) => void;
+  /** Who was overdue at the last look, its beat, and when that was. */
+  #doubt: { readonly pulse: Pulse; readonly beat: number; readonly sinceMs: number } | undefined;
 
-  constructor(words: Int32Array, clock: Clock) {
+  constructor(words: Int32Array, clock: Clock, setAlarm: (ms: number) => void) {
     this.#words = words;
     this.#clock = clock;
-    this.#pulses = [];
-    this.#lookedAtMs = clock.monotonicMs();
+    this.#setAlarm = setAlarm;
+    this.#doubt = undefined;
   }
 
-  /** When to look next, in milliseconds from the last look: no verdict is due before. */
-  get nextLookMs(): number {
-    let next = LOOK_MS;
-    for (const { movedAtMs, silenceMs } of this.#pulses)
-      next = Math.min(next, movedAtMs + silenceMs - this.#lookedAtMs);
-    return Math.max(next, LOOK_AGAIN_MS);
-  }
-
-  /** To be called after `nextLookMs`. @returns what stands still, in words; undefined when all is well or cannot be told */
+  /** To be called when the alarm goes off. @returns what stands still, in words; undefined when all is well or cannot be told yet */
   look(): string | undefined {
+    const words = this.#words;
     const nowMs = this.#clock.monotonicMs();
-    const wasLate = nowMs - this.#lookedAtMs > LATE_MS;
-    this.#lookedAtMs = nowMs;
+    const before = this.#doubt;
+    this.#doubt = undefined;
     // Until the main loop has begun to beat the server is starting, and takes its time.
-    if (Atomics.load(this.#words, MAIN_BEAT_WORD) === 0) {
-      this.#pulses = [];
-      return undefined;
+    if (Atomics.load(words, MAIN_BEAT_WORD) === 0) return undefined;
+    const pulses = pulsesOf(Atomics.load(words, THREADS_WORD));
+    const overdue = pulses.filter((pulse) => silenceOf(words, pulse, nowMs) >= pulse.silenceMs);
+    const isPunctual = before !== undefined && nowMs - before.sinceMs <= GRACE_MS + LATE_MS;
+    const still = overdue.find(
+      (pulse) => isPunctual && pulse.word === before.pulse.word && words[pulse.word] === before.beat,
+    );
+    if (still !== undefined) return `${still.name} has not moved for ${Math.round(silenceOf(words, still, nowMs))} ms`;
+    const [pulse] = overdue;
+    if (pulse === undefined) {
+      this.#setAlarm(untilOverdueMs(words, pulses, nowMs));
+    } else {
+      this.#doubt = { pulse, beat: words[pulse.word] ?? 0, sinceMs: nowMs };
+      this.#setAlarm(GRACE_MS);
     }
-    const threads = Math.min(Atomics.load(this.#words, THREADS_WORD), THREADS_MAX);
-    if (this.#pulses.length !== threads + 1) this.#pulses = this.#pulsesOf(threads, nowMs);
-    let still: string | undefined;
-    for (const pulse of this.#pulses) {
-      const beat = Atomics.load(this.#words, pulse.word);
-      if (beat !== pulse.beat || wasLate) {
-        pulse.beat = beat;
-        pulse.movedAtMs = nowMs;
-      } else if (nowMs - pulse.movedAtMs >= pulse.silenceMs) {
-        still ??= `${pulse.name} has not moved for ${Math.round(nowMs - pulse.movedAtMs)} ms`;
-      }
-    }
-    return still;
-  }
-
-  #pulsesOf(threads: number, nowMs: number): Pulse[] {
-    const main = { word: MAIN_BEAT_WORD, silenceMs: MAIN_SILENCE_MS, name: "its main loop" };
-    const others = Array.from({ length: threads }, (_, i) => ({
-      word: (THREADS_AT >> 2) + (THREAD_BYTES >> 2) * i + THREAD_BEAT_WORD,
-      silenceMs: THREAD_SILENCE_MS,
-      name: `fast-path thread ${i}`,
-    }));
-    return [main, ...others].map((source) => ({
-      ...source,
-      beat: Atomics.load(this.#words, source.word),
-      movedAtMs: nowMs,
-    }));
+    return undefined;
   }
 }

@@ -1,6 +1,8 @@
 /** Names of kept descriptors, and of what a server finds in its environment. */
 
 export const BEATS_NAME = "beats";
+/** The timer that a server's threads put off (`fastpath/alarm.ts`). */
+export const ALARM_NAME = "alarm";
 /** Queries that the standby could not answer. One ring for all servers: only the standby writes, only the server reads. */
 export const STANDBY_RING_NAME = "ring/0/standby";
 /** Memory in which a dead server's queries stand: `left/GENERATION/KIND/NUMBER`. */

@@ -13,6 +13,7 @@ import { LoopWatch } from "../../linux/loop-watch.ts";
 import { createChannelPair } from "../../linux/packet-channel.ts";
 import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
 import { exitCodeOf, type ProcessEnd, type RunningProcess, startProcess } from "../../linux/start-process.ts";
+import { createTimerFd, hearTimerFd, setTimerFd } from "../../linux/timer-fd.ts";
 import type { LeftQuery } from "../fastpath/left-query.ts";
 import { BackOff } from "./back-off.ts";
 import {
@@ -33,6 +34,7 @@ import { KeeperError } from "./keeper-error.ts";
 import { keptMessages } from "./kept-messages.ts";
 import { toKeeperOf } from "./messages.ts";
 import {
+  ALARM_NAME,
   BEATS_NAME,
   BELL_VARIABLE,
   CHANNEL_VARIABLE,
@@ -62,6 +64,8 @@ export interface SupervisorOptions {
 const CHANNEL_FD = 3;
 /** A server that is not ready by then has lost itself. */
 const START_MS = 60_000;
+/** No client waits longer. */
+const LATE_ANSWERS_MS = 5000;
 /** From a hand-over to the end of the server: it waits 5 s for its TCP clients and as long for what is in flight. */
 const HAND_OVER_MS = 15_000;
 
@@ -86,7 +90,8 @@ export class Supervisor {
   readonly #hangs: HangWatch;
   readonly #backOff: BackOff;
   readonly #ended: PromiseWithResolvers<number>;
-  #looker: NodeJS.Timeout;
+  /** Goes off when a server stands still. */
+  readonly #alarmFd: number;
   #server: RunningServer | undefined;
   #generation: number;
   #everReady: boolean;
@@ -108,7 +113,8 @@ export class Supervisor {
     this.#words = new Int32Array(this.#beats.buffer, 0, BEATS_BYTES >> 2);
     this.#floats = new Float64Array(this.#beats.buffer, 0, BEATS_BYTES >> 3);
     layOutBeats(this.#words);
-    this.#hangs = new HangWatch(this.#words, options.clock);
+    this.#alarmFd = createTimerFd();
+    this.#hangs = new HangWatch(this.#words, options.clock, (ms) => setTimerFd(this.#alarmFd, ms));
     this.#backOff = new BackOff();
     this.#ended = Promise.withResolvers();
     this.#server = undefined;
@@ -119,7 +125,7 @@ export class Supervisor {
     this.#diedAtMs = 0;
     this.#restart = undefined;
     this.#successor = undefined;
-    this.#looker = setTimeout(() => this.#look(), this.#hangs.nextLookMs);
+    this.#watch.add(this.#alarmFd, () => this.#look());
   }
 
   /** Where the keeper counts (`beats-layout.ts`): to be read by servers, until `run` has ended. */
@@ -131,9 +137,9 @@ export class Supervisor {
   async run(): Promise<number> {
     this.#start();
     const code = await this.#ended.promise;
-    clearTimeout(this.#looker);
     this.#standby.close();
     this.#watch.close();
+    closeFd(this.#alarmFd);
     this.#kept.close();
     this.#beats.close();
     return code;
@@ -222,6 +228,7 @@ export class Supervisor {
       killedFor: undefined,
     };
     this.#server = server;
+    setTimeout(() => this.#giveUp(server), START_MS).unref();
     try {
       this.#sendKept(server);
     } catch (error) {
@@ -238,10 +245,16 @@ export class Supervisor {
 
   /** What the keeper made itself: no server may take it away. */
   #own(): KeptDescriptor[] {
-    return [
+    const regions = [
       { name: BEATS_NAME, region: this.#beats },
       { name: STANDBY_RING_NAME, region: this.#standby.ring },
-    ].flatMap(({ name, region }) => (region.handle.kind === "memfd" ? [{ name, meta: {}, fd: region.handle.fd }] : []));
+    ];
+    return [
+      ...regions.flatMap(({ name, region }) =>
+        region.handle.kind === "memfd" ? [{ name, meta: {}, fd: region.handle.fd }] : [],
+      ),
+      { name: ALARM_NAME, meta: {}, fd: this.#alarmFd },
+    ];
   }
 
   /** Takes the messages that wait. */
@@ -301,6 +314,8 @@ export class Supervisor {
       this.#floats[LAST_GAP_MS_FLOAT] = gapMs;
       Atomics.store(this.#words, STANDBY_WORD, 0);
       this.#count();
+      // What the standby had received by now it may answer later.
+      setTimeout(() => this.#count(), LATE_ANSWERS_MS).unref();
       const { hits, misses } = this.#standby;
       log.info(
         `keeper: a server serves again after ${Math.round(gapMs)} ms; the standby has answered ${hits} queries so far and left ${misses} to it`,
@@ -346,18 +361,20 @@ export class Supervisor {
     else this.#restart = setTimeout(() => this.#start(), delayMs);
   }
 
+  /** The alarm went off. */
   #look(): void {
-    this.#count();
-    const server = this.#server;
+    hearTimerFd(this.#alarmFd);
     const still = this.#hangs.look();
-    this.#looker = setTimeout(() => this.#look(), this.#hangs.nextLookMs);
-    if (server === undefined || server.killedFor !== undefined) return;
-    // One of another version may not ring.
-    this.#readAll(server);
-    const late = !server.ready && this.#options.clock.monotonicMs() - server.startedAtMs > START_MS;
-    if (!late && still === undefined) return;
-    server.killedFor = `was ended: ${still ?? `it was not ready after ${START_MS / 1000} s`}`;
-    if (!late) this.#floats[HANGS_FLOAT] = (this.#floats[HANGS_FLOAT] ?? 0) + 1;
+    const server = this.#server;
+    if (still === undefined || server === undefined || server.killedFor !== undefined) return;
+    server.killedFor = `was ended: ${still}`;
+    this.#floats[HANGS_FLOAT] = (this.#floats[HANGS_FLOAT] ?? 0) + 1;
+    server.child.kill("SIGKILL");
+  }
+
+  #giveUp(server: RunningServer): void {
+    if (this.#server !== server || server.ready || server.killedFor !== undefined) return;
+    server.killedFor = `was ended: it was not ready after ${START_MS / 1000} s`;
     server.child.kill("SIGKILL");
   }
 
