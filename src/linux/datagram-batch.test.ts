@@ -239,6 +239,53 @@ describe("a batch of datagrams", { skip: withoutFfi }, () => {
     assert.equal(batch.receive(socket.fd, false), 0, "not where it is not told to");
   });
 
+  it("takes single datagrams one by one where they come so, and soon several again", async (t) => {
+    const bench = open(t);
+    const { batch, socket } = bench;
+    waitAtMost(socket.fd, 50);
+    const client = await Client.open(t);
+    const take = (): string[] =>
+      Array.from({ length: batch.receive(socket.fd, false, true) }, (_, i) => {
+        const at = batch.slotAt(i);
+        const text = Buffer.from(batch.bytes.subarray(at, at + Math.max(batch.lengthOf(i), 0))).toString("latin1");
+        batch.bytes.set(Buffer.from(text.toUpperCase(), "latin1"), at);
+        batch.reply(i, text.length);
+        return batch.lengthOf(i) < 0 ? "too long" : text;
+      });
+    for (let i = 0; i < 100; i++) {
+      await client.send(`s${i}`, socket.port);
+      assert.deepEqual(take(), [`s${i}`]);
+      assert.equal(batch.flush(socket.fd), 1);
+    }
+    await until(() => client.got.length === 100);
+    assert.deepEqual(
+      client.got,
+      Array.from({ length: 100 }, (_, i) => `S${i}`),
+    );
+    assert.deepEqual(take(), [], "waits no longer than the socket says");
+    for (const [text, taken] of [
+      ["", ""],
+      ["x".repeat(4097), "too long"],
+      ["y".repeat(4096), "y".repeat(4096)],
+    ] as const) {
+      await client.send(text, socket.port);
+      assert.deepEqual(take(), [taken]);
+      batch.flush(socket.fd);
+    }
+    const burst = Array.from({ length: 20 }, (_, i) => `b${i}`);
+    for (const text of burst) await client.send(text, socket.port);
+    const turns: string[][] = [];
+    while (turns.flat().length < burst.length) {
+      turns.push(take());
+      batch.flush(socket.fd);
+    }
+    assert.deepEqual(turns.flat(), burst);
+    const lone = turns.findIndex((turn) => turn.length > 1);
+    assert.ok(lone >= 1 && lone < 8, `${lone} were taken singly`);
+    for (const text of ["c1", "c2"]) await client.send(text, socket.port);
+    assert.deepEqual(take(), ["c1", "c2"], "for some time it looks for more each time");
+  });
+
   it("sends a single reply like any other, and counts what nobody can be sent", async (t) => {
     const bench = open(t);
     const client = await Client.open(t);

@@ -43,6 +43,16 @@ export const DATAGRAM_MAX_BYTES = 4096;
 /** Distance of slots: not a multiple of 4096, which would put all headers into one set of the first-level cache. */
 export const SLOT_STRIDE: number = DATAGRAM_MAX_BYTES + 128;
 
+/**
+ * After so many receives in a row that brought one datagram each the next are plain ones, which take less of the kernel, but for one
+ * in `LOOK_FOR_MORE` (a power of two), which sees whether more have begun to come at once.
+ */
+const LONE_AFTER = 32;
+const LOOK_FOR_MORE = 8;
+const SINGLES_MASK = 0x3fffffff;
+/** In a header that the kernel may have filled already, though not its length. */
+export const UNKNOWN_LENGTH = 0x7fffffff;
+
 const CLIENT_HASHES = 256;
 /** Keeps `turn * BATCH_DATAGRAMS` a small integer. */
 const TURN_MAX = 0xffffff;
@@ -99,6 +109,10 @@ export class DatagramBatch {
   readonly #alone: Int32Array;
   /** Counts flushes. */
   #turn: number;
+  /** Receives in a row that brought one datagram. */
+  #singles: number;
+  /** Of the reply to the only datagram of a batch, which is not queued; -1: none. */
+  #loneLength: number;
 
   /**
    * @param segmentation whether the kernel can do UDP_SEGMENT; switched off by itself when a send is refused for it
@@ -121,6 +135,8 @@ export class DatagramBatch {
     this.#slots = new Int32Array(BATCH_DATAGRAMS);
     this.#alone = new Int32Array(CLIENT_HASHES);
     this.#turn = 1;
+    this.#singles = 0;
+    this.#loneLength = -1;
     for (let i = 0; i < BATCH_DATAGRAMS; i++) this.#prepare(i);
   }
 
@@ -148,12 +164,17 @@ export class DatagramBatch {
       words[header + CONTROLLEN_WORD] = controlBytes;
     }
     this.#received = 0;
-    const n = this.#c.recvmmsg(fd, this.#rxHeaders, BATCH_DATAGRAMS, waits ? MSG_WAITFORONE : MSG_DONTWAIT, 0);
+    const singles = this.#singles;
+    const n =
+      waits && !wildcard && singles >= LONE_AFTER && (singles & (LOOK_FOR_MORE - 1)) !== 0
+        ? this.#receiveOne(fd)
+        : this.#c.recvmmsg(fd, this.#rxHeaders, BATCH_DATAGRAMS, waits ? MSG_WAITFORONE : MSG_DONTWAIT, 0);
     if (n < 0) {
       const errno = this.#c.lastErrno();
       return errno === EAGAIN || errno === EINTR ? 0 : -errno;
     }
     this.#received = n;
+    this.#singles = n === 1 ? (singles + 1) & SINGLES_MASK : 0;
     return n;
   }
 
@@ -183,8 +204,13 @@ export class DatagramBatch {
     return this.words[(RX_HEADERS_AT >> 2) + i * HEADER_WORDS + CONTROLLEN_WORD] ?? 0;
   }
 
-  /** Queues the `length` bytes in slot `i` as the reply to who sent datagram `i`. */
+  /** Queues the `length` bytes in slot `i` as the reply to who sent datagram `i`: one reply a datagram. */
   reply(i: number, length: number): void {
+    if (this.#received === 1 && this.#controlBytes === 0) this.#loneLength = length;
+    else this.#queue(i, length);
+  }
+
+  #queue(i: number, length: number): void {
     const { words } = this;
     const rxHeader = (RX_HEADERS_AT >> 2) + i * HEADER_WORDS;
     const nameLength = words[rxHeader + NAMELEN_WORD] ?? 0;
@@ -219,8 +245,7 @@ export class DatagramBatch {
 
   /** Sends all queued replies on `fd`; what was received is finished then. @returns datagrams that the kernel took */
   flush(fd: number): number {
-    const queued = this.#queued;
-    const taken = queued === 0 ? 0 : queued === 1 && this.#sendOne(fd) ? 1 : this.#send(fd);
+    const taken = this.#loneLength >= 0 ? this.#sendOne(fd) : this.#queued === 0 ? 0 : this.#send(fd);
     const { words } = this;
     for (let i = 0; i < this.#received; i++) words[(RX_HEADERS_AT >> 2) + i * HEADER_WORDS + LENGTH_WORD] = 0;
     return taken;
@@ -231,27 +256,36 @@ export class DatagramBatch {
   }
 
   /**
-   * Sends the one queued reply without the headers that the kernel would have to read: a tenth less of a send, which counts
-   * where a thread wakes for each query.
+   * `recvfrom` into slot 0. It gives the length back, where `recvmmsg` has the kernel write it: who dies between the two leaves
+   * `UNKNOWN_LENGTH`, and that something came shows in the length of its sender's address.
    *
-   * @returns false when it is a pair, goes with packet info, or was refused: `#send` then says what to do
+   * @returns 1, or -1
    */
-  #sendOne(fd: number): boolean {
-    const header = TX_HEADERS_AT >> 2;
+  #receiveOne(fd: number): number {
     const { words } = this;
-    if (words[header + CONTROLLEN_WORD] !== 0 || words[header + IOVLEN_WORD] !== 1) return false;
-    const slot = this.#slots[0] ?? 0;
-    const n = this.#c.sendto(
-      fd,
-      this.#memory.address + slot * SLOT_STRIDE,
-      words[(TX_IOVECS_AT >> 2) + IOVEC_LENGTH_WORD] ?? 0,
-      MSG_DONTWAIT,
-      this.#memory.address + NAMES_AT + slot * NAME_BYTES,
-      words[header + NAMELEN_WORD] ?? 0,
-    );
-    if (n < 0) return false;
-    this.#endTurn();
-    return true;
+    const header = RX_HEADERS_AT >> 2;
+    const base = this.#memory.address;
+    words[header + FLAGS_WORD] = 0;
+    words[header + LENGTH_WORD] = UNKNOWN_LENGTH;
+    const namelenAt = base + RX_HEADERS_AT + NAMELEN_WORD * 4;
+    const length = this.#c.recvfrom(fd, base, DATAGRAM_MAX_BYTES, MSG_TRUNC, base + NAMES_AT, namelenAt);
+    words[header + LENGTH_WORD] = length < 0 ? 0 : length;
+    if (length > DATAGRAM_MAX_BYTES) words[header + FLAGS_WORD] = MSG_TRUNC;
+    return length < 0 ? length : 1;
+  }
+
+  /**
+   * Sends the reply to the only datagram without the headers that the kernel would have to read: a tenth less of a send, which counts
+   * where a thread wakes for each query. When it is refused `#send` says what to do.
+   */
+  #sendOne(fd: number): number {
+    const length = this.#loneLength;
+    this.#loneLength = -1;
+    const base = this.#memory.address;
+    const nameLength = this.words[(RX_HEADERS_AT >> 2) + NAMELEN_WORD] ?? 0;
+    if (this.#c.sendto(fd, base, length, MSG_DONTWAIT, base + NAMES_AT, nameLength) >= 0) return 1;
+    this.#queue(0, length);
+    return this.#send(fd);
   }
 
   #send(fd: number): number {

@@ -5,7 +5,8 @@ import { describe, it, type TestContext } from "node:test";
 import { queryFor } from "../../../test/support/dns-client.ts";
 import { withoutFfi } from "../../../test/support/ffi.ts";
 import { readSockaddr } from "../../base/address.ts";
-import { BATCH_BYTES, DatagramBatch } from "../../linux/datagram-batch.ts";
+import { BATCH_BYTES, BATCH_LAYOUT, UNKNOWN_LENGTH, DatagramBatch } from "../../linux/datagram-batch.ts";
+import { HEADER_WORDS, LENGTH_WORD, NAME_BYTES, NAMELEN_WORD } from "../../linux/message-headers.ts";
 import { createRegion } from "../../linux/shared-region.ts";
 import { openListener } from "../../linux/udp-socket.ts";
 import { drainRing, leftInBatch, leftInRing } from "./left-queries.ts";
@@ -73,6 +74,20 @@ describe("what a dead server left", { skip: withoutFfi }, () => {
     await receive(2);
     io.flush();
     assert.deepEqual(leftInBatch(memory, 0), []);
+  });
+
+  it("in its batch: a query whose length was not written any more", async (t) => {
+    const { io, memory, receive } = await bench(t);
+    await receive(1);
+    const words = new Int32Array(memory, BATCH_LAYOUT.headers, HEADER_WORDS);
+    words[LENGTH_WORD] = UNKNOWN_LENGTH;
+    io.bytes.fill(0xee, io.slotAt(0) + query(1).length, io.slotAt(0) + 4096);
+    assert.deepEqual(
+      leftInBatch(memory, 0).map(({ wire }) => wire),
+      [query(1)],
+    );
+    words[NAMELEN_WORD] = NAME_BYTES;
+    assert.deepEqual(leftInBatch(memory, 0), [], "the kernel had brought nothing");
   });
 
   it("in its batch: the bare question where a reply was begun", async (t) => {

@@ -114,7 +114,10 @@ function asQuery(payload: Uint8Array, room: Uint8Array): Uint8Array | undefined 
   if (payload.length < HEADER_BYTES) return undefined;
   const flags = readU16(payload, FLAGS_AT);
   const wire = payload.slice();
-  if ((flags & FLAG_QR) === 0 && admitQuery(wire, 0, wire.length, view) === VERDICT_ACCEPT) return wire;
+  if ((flags & FLAG_QR) === 0 && admitQuery(wire, 0, wire.length, view) === VERDICT_ACCEPT) {
+    // What stands behind the query is not its own.
+    return wire.slice(0, view.hasOpt ? view.optionsAt + view.optionsLength : view.questionEnd);
+  }
   const named = nameLength(room, HEADER_BYTES, room.length - 4);
   if (named < 0) return undefined;
   const bare = room.slice(0, HEADER_BYTES + named + 4);
