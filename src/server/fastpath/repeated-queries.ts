@@ -21,8 +21,8 @@ const ZONES_WORD = 0;
 const SECOND_WORD = 1;
 const SLOT_WORD = 2;
 const SEQUENCE_WORD = 3;
-/** Index of the zone in its table, type of the question in the upper half. */
-const ZONE_TYPE_WORD = 4;
+/** Row of its zone's counters, type of the question in the upper half. */
+const ROW_TYPE_WORD = 4;
 /** End of the question, DO bit, kind of the answer. */
 const REST_WORD = 5;
 const QUERY_WORD = 6;
@@ -35,8 +35,8 @@ const ID_MASK = 0xffff;
 
 export class RepeatedQueries {
   // Of the query that `find` found.
-  /** Place of its zone in the table. */
-  zone: number;
+  /** Of its zone's counters. */
+  row: number;
   qtype: number;
   dnssecOk: boolean;
   /** `KIND_SUCCESS` or `KIND_DENIAL`. */
@@ -46,24 +46,24 @@ export class RepeatedQueries {
   /** What `AnswerReader.isStill` is asked. */
   slot: number;
   sequence: number;
-  // By place. These two stand apart, for most queries come once only and touch nothing else.
-  readonly #hashes: Int32Array;
-  /** Length of the query in bytes, the reply's in the upper half; 0: only the hash is of use. */
-  readonly #lengths: Int32Array;
+  /**
+   * By place two words, which stand apart, for most queries come once only and touch nothing else: the hash; the length of the query in
+   * bytes, the reply's in the upper half, 0: only the hash is of use.
+   */
+  readonly #heads: Int32Array;
   readonly #words: Int32Array;
   /** The place that `repeat` reads and `remember` fills, or -1. */
   #place: number;
 
   constructor() {
-    this.zone = 0;
+    this.row = 0;
     this.qtype = 0;
     this.dnssecOk = false;
     this.kind = 0;
     this.questionEnd = 0;
     this.slot = 0;
     this.sequence = 0;
-    this.#hashes = new Int32Array(PLACES);
-    this.#lengths = new Int32Array(PLACES);
+    this.#heads = new Int32Array(PLACES * 2);
     this.#words = new Int32Array(PLACES * PLACE_WORDS);
     this.#place = -1;
   }
@@ -86,15 +86,16 @@ export class RepeatedQueries {
     hash = Math.imul(hash ^ ((words[start + last] ?? 0) & lastMask), 0x9e3779b1);
     hash ^= hash >>> 15;
     const place = hash & (PLACES - 1);
-    if (this.#hashes[place] !== hash) {
-      this.#hashes[place] = hash;
-      this.#lengths[place] = 0;
+    const heads = this.#heads;
+    if (heads[place * 2] !== hash) {
+      heads[place * 2] = hash;
+      heads[place * 2 + 1] = 0;
       return false;
     }
     this.#place = place;
     const own = this.#words;
     const at = place * PLACE_WORDS;
-    if (((this.#lengths[place] ?? 0) & 0xffff) !== length || own[at + ZONES_WORD] !== zones) {
+    if (((heads[place * 2 + 1] ?? 0) & 0xffff) !== length || own[at + ZONES_WORD] !== zones) {
       this.#keepQuery(words, start, length, zones);
       return false;
     }
@@ -107,10 +108,10 @@ export class RepeatedQueries {
       return false;
     }
     if (own[at + SECOND_WORD] !== nowS) return false;
-    const zoneType = own[at + ZONE_TYPE_WORD] ?? 0;
+    const rowType = own[at + ROW_TYPE_WORD] ?? 0;
     const rest = own[at + REST_WORD] ?? 0;
-    this.zone = zoneType & 0xffff;
-    this.qtype = zoneType >>> 16;
+    this.row = rowType & 0xffff;
+    this.qtype = rowType >>> 16;
     this.questionEnd = rest & 0xffff;
     this.dnssecOk = (rest & 0x10000) !== 0;
     this.kind = rest >>> 17;
@@ -128,7 +129,7 @@ export class RepeatedQueries {
    */
   repeat(words: Int32Array, start: number): number {
     const own = this.#words;
-    const length = (this.#lengths[this.#place] ?? 0) >>> 16;
+    const length = (this.#heads[this.#place * 2 + 1] ?? 0) >>> 16;
     const reply = this.#place * PLACE_WORDS + REPLY_WORD;
     const end = (length + 3) >> 2;
     words[start] = ((words[start] ?? 0) & ID_MASK) | ((own[reply] ?? 0) & ~ID_MASK);
@@ -149,7 +150,7 @@ export class RepeatedQueries {
     start: number,
     length: number,
     nowS: number,
-    zone: number,
+    row: number,
     qtype: number,
     dnssecOk: boolean,
     kind: number,
@@ -165,11 +166,11 @@ export class RepeatedQueries {
       own[at + SECOND_WORD] = -1;
       return;
     }
-    this.#lengths[place] = ((this.#lengths[place] ?? 0) & 0xffff) | (length << 16);
+    this.#heads[place * 2 + 1] = ((this.#heads[place * 2 + 1] ?? 0) & 0xffff) | (length << 16);
     own[at + SECOND_WORD] = nowS;
     own[at + SLOT_WORD] = slot;
     own[at + SEQUENCE_WORD] = sequence;
-    own[at + ZONE_TYPE_WORD] = zone | (qtype << 16);
+    own[at + ROW_TYPE_WORD] = row | (qtype << 16);
     own[at + REST_WORD] = questionEnd | (dnssecOk ? 0x10000 : 0) | (kind << 17);
     const end = (length + 3) >> 2;
     for (let i = 0; i < end; i++) own[at + REPLY_WORD + i] = words[start + i] ?? 0;
@@ -178,7 +179,7 @@ export class RepeatedQueries {
   #keepQuery(words: Int32Array, start: number, length: number, zones: number): void {
     const own = this.#words;
     const at = this.#place * PLACE_WORDS;
-    this.#lengths[this.#place] = length;
+    this.#heads[this.#place * 2 + 1] = length;
     own[at + ZONES_WORD] = zones;
     own[at + SECOND_WORD] = -1;
     const end = (length + 3) >> 2;

@@ -40,26 +40,27 @@ export const SEND_WOULD_BLOCK = 0;
 /** Such as no route, or a packet filter that said no. */
 export const SEND_OTHER = 1;
 
+// What each turn counts stands in the first cache line.
 export const DATAGRAMS_AT = 0;
 export const HITS_AT = 1;
-export const HANDED_OVER_AT = 2;
-export const UPSTREAM_DATAGRAMS_AT = 3;
-export const WAKE_UPS_AT = 4;
-export const GSO_PAIRS_AT = 5;
-export const TORN_READS_AT = 6;
-export const RING_FULL_AT = 7;
+export const WAKE_UPS_AT = 2;
+/** A count for each bucket of `BUCKETS.batch`, +Inf last; `countBatch` writes it. */
+export const BATCHES_AT = 3;
+export const BATCH_SLOTS: number = BUCKETS.batch.length + 1;
+export const HANDED_OVER_AT: number = BATCHES_AT + BATCH_SLOTS;
+export const UPSTREAM_DATAGRAMS_AT: number = HANDED_OVER_AT + 1;
+export const GSO_PAIRS_AT: number = HANDED_OVER_AT + 2;
+export const TORN_READS_AT: number = HANDED_OVER_AT + 3;
+export const RING_FULL_AT: number = HANDED_OVER_AT + 4;
 /** Add `DROP_…`. */
-export const DROPS_AT = 8;
+export const DROPS_AT: number = HANDED_OVER_AT + 5;
 /** Add `SEND_…`. */
 export const SEND_ERRORS_AT: number = DROPS_AT + DROP_REASONS.length;
 /** Add the response code, 0 to 23. */
 export const REFUSALS_AT: number = SEND_ERRORS_AT + SEND_ERROR_REASONS.length;
-/** A count for each bucket of `BUCKETS.batch`, +Inf last; `countBatch` writes it. */
-export const BATCHES_AT: number = REFUSALS_AT + RCODE_SLOTS;
-export const BATCH_SLOTS: number = BUCKETS.batch.length + 1;
 
 /** Whole cache lines, and one to spare so that two threads never write to one. */
-export const PAGE_FLOATS: number = Math.ceil((BATCHES_AT + BATCH_SLOTS) / 8) * 8 + 8;
+export const PAGE_FLOATS: number = Math.ceil((REFUSALS_AT + RCODE_SLOTS) / 8) * 8 + 8;
 
 /** Goes to another thread by structured clone; the memory is shared, not copied. */
 export interface FastpathCountersHandle {

@@ -4,6 +4,7 @@ import type { MetricName } from "./catalogue.ts";
 import { histogramSamples, labelsOf, type Family, type Sample } from "./family.ts";
 import {
   BYTES_SLOTS,
+  CACHE_FLOATS,
   CACHE_HITS_AT,
   CACHE_MISSES_AT,
   CACHE_STALE_AT,
@@ -73,7 +74,9 @@ export function rowFamilies(rows: ServerRows, labelled: readonly RowLabels[]): F
     const key = JSON.stringify([labels.server, labels.cacheZones, labels.view]);
     const cache = caches.get(key);
     if (cache === undefined) caches.set(key, { labels, floats: sums });
-    else for (let i = CACHE_HITS_AT; i < ROW_FLOATS; i++) cache.floats[i] = get(cache.floats, i) + get(sums, i);
+    else
+      for (let i = CACHE_HITS_AT; i < CACHE_HITS_AT + CACHE_FLOATS; i++)
+        cache.floats[i] = get(cache.floats, i) + get(sums, i);
   }
   for (const { labels, floats } of caches.values()) addCache(out, labels, floats);
   return ROW_FAMILIES.map((name) => ({ name, samples: out[name] }));
@@ -137,9 +140,9 @@ function addHistogram(
   at: number,
   slots: number,
 ): void {
-  const counts = Array.from(sums.subarray(at, at + slots));
+  const counts = Array.from(sums.subarray(at + 1, at + 1 + slots));
   if (counts.every((count) => count === 0)) return;
-  out[name].push(...histogramSamples(name, labelsOf(name, values), counts, get(sums, at + slots)));
+  out[name].push(...histogramSamples(name, labelsOf(name, values), counts, get(sums, at)));
 }
 
 /** Name of a slot of `RCODE_SLOTS`. */

@@ -4,8 +4,8 @@
  * A row is `ROW_FLOATS` doubles. A double counts exactly to 2^53, and one aligned store is never seen half done on the
  * machines that Node.js runs on; only the owning thread writes, so there is no lock. No other file knows an offset.
  *
- *   | requests: 2 transports x 2 families x 20 types | do | duration | request size x2 | response size x2
- *   | responses: 25 rcodes x 21 plugins | cache |
+ *   | cache | do | duration | request size x2 | response size x2 | requests: 2 transports x 2 families x 20 types
+ *   | responses: 25 rcodes x 21 plugins |
  */
 import { BUCKETS } from "./buckets.ts";
 
@@ -76,19 +76,25 @@ export const RCODE_SLOTS = 25;
 export const SECONDS_SLOTS: number = BUCKETS.seconds.length + 1;
 export const BYTES_SLOTS: number = BUCKETS.bytes.length + 1;
 
-export const REQUESTS_AT = 0;
-export const DO_AT: number = REQUESTS_AT + 4 * TYPE_LABELS.length;
-/** Histograms: a count for each bucket, +Inf last, then the sum. */
-export const DURATION_AT: number = DO_AT + 1;
-export const REQUEST_SIZE_AT: number = DURATION_AT + SECONDS_SLOTS + 1;
-export const SIZE_FLOATS: number = BYTES_SLOTS + 1;
-export const RESPONSE_SIZE_AT: number = REQUEST_SIZE_AT + 2 * SIZE_FLOATS;
-export const RESPONSES_AT: number = RESPONSE_SIZE_AT + 2 * SIZE_FLOATS;
+// What a hit by UDP counts comes first in its cache line, and as much as may be in one.
 /** Success, then denial. */
-export const CACHE_HITS_AT: number = RESPONSES_AT + RCODE_SLOTS * RESPONDING_PLUGINS.length;
+export const CACHE_HITS_AT = 0;
 export const CACHE_MISSES_AT: number = CACHE_HITS_AT + 2;
 export const CACHE_STALE_AT: number = CACHE_MISSES_AT + 1;
+export const CACHE_FLOATS = 4;
 export const CACHE_TYPE_LABELS: readonly string[] = ["success", "denial"];
+export const DO_AT: number = CACHE_HITS_AT + CACHE_FLOATS;
+/** Histograms: the sum, then a count for each bucket, +Inf last. */
+export const DURATION_AT: number = DO_AT + 1;
+export const REQUEST_SIZE_AT: number = wholeLines(DURATION_AT + 1 + SECONDS_SLOTS);
+export const SIZE_FLOATS: number = wholeLines(1 + BYTES_SLOTS);
+export const RESPONSE_SIZE_AT: number = REQUEST_SIZE_AT + 2 * SIZE_FLOATS;
+export const REQUESTS_AT: number = RESPONSE_SIZE_AT + 2 * SIZE_FLOATS;
+export const RESPONSES_AT: number = wholeLines(REQUESTS_AT + 4 * TYPE_LABELS.length);
 
-/** Rounded up to whole cache lines of 64 bytes. */
-export const ROW_FLOATS: number = Math.ceil((CACHE_STALE_AT + 1) / 8) * 8;
+export const ROW_FLOATS: number = wholeLines(RESPONSES_AT + RCODE_SLOTS * RESPONDING_PLUGINS.length);
+
+/** Rounded up to cache lines of 64 bytes. */
+function wholeLines(floats: number): number {
+  return Math.ceil(floats / 8) * 8;
+}

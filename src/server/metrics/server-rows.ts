@@ -108,8 +108,8 @@ export function countResponse(
 export function countDuration(floats: Float64Array, at: number, seconds: number, times = 1): void {
   let slot = 0;
   while (slot < SECONDS_SLOTS - 1 && seconds > (SECONDS_BOUNDS[slot] ?? 0)) slot++;
-  add(floats, at + DURATION_AT + slot, times);
-  add(floats, at + DURATION_AT + SECONDS_SLOTS, seconds * times);
+  add(floats, at + DURATION_AT, seconds * times);
+  add(floats, at + DURATION_AT + 1 + slot, times);
 }
 
 /** `coredns_cache_hits_total` and `coredns_cache_requests_total`. @param kind 0 success, 1 denial */
@@ -133,8 +133,8 @@ const BYTES_BOUNDS = Int32Array.from(BUCKETS.bytes);
 function addSize(floats: Float64Array, at: number, bytes: number): void {
   let slot = 0;
   while (slot < BYTES_SLOTS - 1 && bytes > (BYTES_BOUNDS[slot] ?? 0)) slot++;
-  add(floats, at + slot, 1);
-  add(floats, at + BYTES_SLOTS, bytes);
+  add(floats, at, bytes);
+  add(floats, at + 1 + slot, 1);
 }
 
 function add(floats: Float64Array, index: number, by: number): void {

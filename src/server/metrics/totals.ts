@@ -75,8 +75,8 @@ export function sumUp(rows: ServerRows, rowCount: number, fastpath: FastpathCoun
     dropped: sum(page, DROPS_AT, DROP_REASONS.length),
     latency: {
       bounds: BUCKETS.seconds,
-      counts: Array.from(row.subarray(DURATION_AT, DURATION_AT + SECONDS_SLOTS)),
-      seconds: row[DURATION_AT + SECONDS_SLOTS] ?? 0,
+      counts: Array.from(row.subarray(DURATION_AT + 1, DURATION_AT + 1 + SECONDS_SLOTS)),
+      seconds: row[DURATION_AT] ?? 0,
     },
   };
 }
