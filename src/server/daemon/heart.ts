@@ -40,19 +40,23 @@ export class Heart {
   /** From now on a loop that stands still is ended by the keeper, and so is a thread. */
   begin(): void {
     if (this.#words === undefined) return;
-    this.#beat(this.#words);
-    this.#timer = setInterval((words) => this.#beat(words), MAIN_BEAT_MS, this.#words).unref();
+    this.#timer = setTimeout(() => this.beat(), MAIN_BEAT_MS).unref();
+    this.beat();
+  }
+
+  /** To be called by who comes round anyway: then nobody need wake for a beat. */
+  beat(): void {
+    if (this.#words === undefined || this.#timer === undefined) return;
+    const nowMs = this.#clock.monotonicMs();
+    Atomics.store(this.#words, MAIN_BEAT_WORD, beatAt(nowMs));
+    this.#alarm?.tend(nowMs);
+    this.#timer.refresh();
   }
 
   /** Nobody looks from now on. */
   stop(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (this.#words !== undefined) Atomics.store(this.#words, MAIN_BEAT_WORD, 0);
-  }
-
-  #beat(words: Int32Array): void {
-    const nowMs = this.#clock.monotonicMs();
-    Atomics.store(words, MAIN_BEAT_WORD, beatAt(nowMs));
-    this.#alarm?.tend(nowMs);
   }
 }

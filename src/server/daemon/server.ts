@@ -439,6 +439,7 @@ export class Server {
         .with()
         .observe(Math.max(0, this.#clock.monotonicMs() - dueMs) / 1000);
       store.tick();
+      this.#heart.beat();
       if (++this.#ticks % TICKS_A_TRIM === 0) trimMemory();
       if (this.#ticks % TICKS_A_RELEASE === TICKS_A_TRIM) releaseProgramPages();
       this.#scheduleTick();

@@ -60,4 +60,5 @@ export const BEATS_BYTES: number = THREADS_AT + THREADS_MAX * THREAD_BYTES;
 /** Beat of thread `i`: `THREADS_AT / 4 + i * THREAD_BYTES / 4 + THREAD_BEAT_WORD` (`BEAT_WORD` of thread-control.ts). */
 export const THREAD_BEAT_WORD = 1;
 
-export const MAIN_BEAT_MS = 500;
+/** More than half a second: the tick of the store is a beat too, and between two of them one more is enough. */
+export const MAIN_BEAT_MS = 600;
