@@ -13,6 +13,7 @@
  */
 import { type AnonymousMemory, mapMemory, writePointer } from "./anonymous-memory.ts";
 import { EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS } from "./errno.ts";
+import { allowFragments } from "./fragments.ts";
 import { type Libc, requireLibc } from "./libc.ts";
 import {
   CONTROL_BYTES,
@@ -146,7 +147,8 @@ export class DatagramBatch {
   }
 
   /**
-   * Takes what waits on `fd`, up to the batch. Queued replies must have been flushed.
+   * Takes of what waits on `fd`, up to the batch: all, or the first where datagrams come singly. Queued replies must have been
+   * flushed.
    *
    * @param wildcard whether the socket delivers packet info
    * @param waits for the first datagram, as long as `waitAtMost` of the socket said
@@ -166,8 +168,8 @@ export class DatagramBatch {
     this.#received = 0;
     const singles = this.#singles;
     const n =
-      waits && !wildcard && singles >= LONE_AFTER && (singles & (LOOK_FOR_MORE - 1)) !== 0
-        ? this.#receiveOne(fd)
+      !wildcard && singles >= LONE_AFTER && (singles & (LOOK_FOR_MORE - 1)) !== 0
+        ? this.#receiveOne(fd, waits)
         : this.#c.recvmmsg(fd, this.#rxHeaders, BATCH_DATAGRAMS, waits ? MSG_WAITFORONE : MSG_DONTWAIT, 0);
     if (n < 0) {
       const errno = this.#c.lastErrno();
@@ -261,14 +263,15 @@ export class DatagramBatch {
    *
    * @returns 1, or -1
    */
-  #receiveOne(fd: number): number {
+  #receiveOne(fd: number, waits: boolean): number {
     const { words } = this;
     const header = RX_HEADERS_AT >> 2;
     const base = this.#memory.address;
     words[header + FLAGS_WORD] = 0;
     words[header + LENGTH_WORD] = UNKNOWN_LENGTH;
     const namelenAt = base + RX_HEADERS_AT + NAMELEN_WORD * 4;
-    const length = this.#c.recvfrom(fd, base, DATAGRAM_MAX_BYTES, MSG_TRUNC, base + NAMES_AT, namelenAt);
+    const flags = waits ? MSG_TRUNC : MSG_TRUNC | MSG_DONTWAIT;
+    const length = this.#c.recvfrom(fd, base, DATAGRAM_MAX_BYTES, flags, base + NAMES_AT, namelenAt);
     words[header + LENGTH_WORD] = length < 0 ? 0 : length;
     if (length > DATAGRAM_MAX_BYTES) words[header + FLAGS_WORD] = MSG_TRUNC;
     return length < 0 ? length : 1;
@@ -292,6 +295,7 @@ export class DatagramBatch {
     const count = this.#queued;
     let at = 0;
     let taken = 0;
+    let mayBeCut = false;
     while (at < count) {
       const n = this.#c.sendmmsg(fd, this.#txHeaders + at * HEADER_WORDS * 4, count - at, MSG_DONTWAIT);
       if (n > 0) {
@@ -302,10 +306,15 @@ export class DatagramBatch {
       }
       const errno = this.#c.lastErrno();
       if (errno === EINTR) continue;
+      if (errno === EMSGSIZE && !mayBeCut) {
+        mayBeCut = true;
+        allowFragments(fd);
+        continue;
+      }
       const parts = this.words[(TX_HEADERS_AT >> 2) + at * HEADER_WORDS + IOVLEN_WORD] ?? 1;
       if (parts === 2 && (errno === EMSGSIZE || errno === EINVAL || errno === EIO)) {
         // The packets of this route are shorter than the longer reply (EMSGSIZE, in older kernels EINVAL), or its device
-        // cannot segment: these two singly, which may be cut into fragments. Only EMSGSIZE is for sure a matter of this
+        // cannot segment: these two singly, which may be cut into fragments by now. Only EMSGSIZE is for sure a matter of this
         // one route; after the others no pairs are made any more.
         if (errno !== EMSGSIZE) this.#segmentation = false;
         taken += this.#sendApart(fd, at);

@@ -6,7 +6,8 @@
  */
 import { SOCKADDR_MAX_BYTES } from "../base/address.ts";
 import { type AnonymousMemory, mapMemory, writePointer } from "./anonymous-memory.ts";
-import { EAGAIN, EINTR } from "./errno.ts";
+import { EAGAIN, EINTR, EMSGSIZE } from "./errno.ts";
+import { allowFragments } from "./fragments.ts";
 import { type Libc, requireLibc } from "./libc.ts";
 import {
   CONTROL_BYTES,
@@ -116,6 +117,7 @@ export class SendBatch {
   flush(): void {
     let at = 0;
     const count = this.#queued;
+    let mayBeCut = false;
     this.#queued = 0;
     while (at < count) {
       const n = this.#send(at, count - at);
@@ -125,6 +127,11 @@ export class SendBatch {
       }
       const errno = this.#c.lastErrno();
       if (errno === EINTR) continue;
+      if (errno === EMSGSIZE && !mayBeCut) {
+        mayBeCut = true;
+        allowFragments(this.#fd);
+        continue;
+      }
       if (errno === EAGAIN) {
         this.sendErrors += count - at;
         return;

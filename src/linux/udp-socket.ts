@@ -13,6 +13,7 @@ import {
 } from "../base/address.ts";
 import { BindError } from "../base/bind-error.ts";
 import { errnoName } from "./errno.ts";
+import { forbidFragments } from "./fragments.ts";
 import { type Libc, requireLibc } from "./libc.ts";
 import { scopeId } from "./network-interface.ts";
 
@@ -79,6 +80,7 @@ export function openListener(address: string, port: number): UdpSocket {
       setInt(c, fd, IPPROTO_IP, IP_PKTINFO, 1);
     }
   }
+  forbidFragments(c, fd);
   growBuffer(c, fd, SO_RCVBUFFORCE, SO_RCVBUF);
   growBuffer(c, fd, SO_SNDBUFFORCE, SO_SNDBUF);
   bindOrClose(c, fd, address, port);

@@ -269,16 +269,19 @@ function batchMemory(handle: RegionHandle): AnonymousMemory | undefined {
   return { address: handle.address, buffer: openRegion(handle).buffer as ArrayBuffer, free: () => undefined };
 }
 
-/** @returns datagrams taken from that listener */
-function serve(listener: number, batches: number): number {
+/**
+ * @param enough datagrams of a receive after which there may be more; default: a full batch. After fewer asking again would mostly
+ *   cost for nothing, and where it would not epoll says so
+ * @returns datagrams taken from that listener
+ */
+function serve(listener: number, batches: number, enough: number = BATCH_DATAGRAMS): number {
   const served = listeners.get(listener);
   if (served === undefined) return 0;
   let taken = 0;
   for (let i = 0; i < batches; i++) {
     const n = fastPath.serve(served.io, listener, served.zones);
     taken += Math.max(n, 0);
-    // A batch that is not full leaves the socket empty: asking again would only cost.
-    if (n < BATCH_DATAGRAMS) break;
+    if (n < enough) break;
   }
   return taken;
 }
@@ -299,7 +302,7 @@ function takeMessages(): void {
     const set = received.message;
     // No wake-up comes any more for what waits there.
     for (const id of listeners.keys())
-      if (!set.listeners.some((listener) => listener.id === id)) serve(id, LAST_BATCHES);
+      if (!set.listeners.some((listener) => listener.id === id)) serve(id, LAST_BATCHES, 1);
     listeners.clear();
     for (const listener of set.listeners) {
       listeners.set(listener.id, {
