@@ -19,7 +19,7 @@ export async function hits(bench: Bench): Promise<void> {
   const title = `hits, saturated: ${clients} clients, ${outstanding} queries under way`;
   const warmUp = (server: RunningServer): Promise<unknown> =>
     load(bench, server, { queries, seconds: bench.options.warmUpSeconds });
-  await sideBySide(bench, warmUp, async (server, round) => {
+  const measure = async (server: RunningServer, round: number): Promise<void> => {
     const askedBefore = await bench.upstream.queries();
     const { result, cost } = await measuredLoad(bench, server, { queries });
     const upstream = (await bench.upstream.queries()) - askedBefore;
@@ -28,5 +28,8 @@ export async function hits(bench: Bench): Promise<void> {
     bench.progress(
       `round ${round} ${server.name}: ${cost["cpuUs"]?.toFixed(2)} µs, ${values.qps.toFixed(0)} queries/s`,
     );
+  };
+  await sideBySide(bench, warmUp, async (servers, round) => {
+    for (const server of servers) await measure(server, round);
   });
 }

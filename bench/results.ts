@@ -25,7 +25,10 @@ export interface SectionSummary {
   readonly runs: readonly Run[];
   /** By server, then by column. */
   readonly medians: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** Nodens's median divided by the peer's, by peer, then by column that is a claim. Empty without Nodens. */
+  /**
+   * Nodens's value divided by the peer's of the same round, the median over the rounds, by peer, then by column that is a claim. Empty
+   * without Nodens.
+   */
   readonly ratios: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
@@ -65,10 +68,7 @@ export class Results {
       const claims = section.columns.filter((column) => column.claim === true);
       const peers = servers.includes(OURS) ? servers.filter((server) => server !== OURS) : [];
       const ratios = Object.fromEntries(
-        peers.map((peer) => [
-          peer,
-          Object.fromEntries(claims.map((c) => [c.key, mid(section, OURS, c) / mid(section, peer, c)])),
-        ]),
+        peers.map((peer) => [peer, Object.fromEntries(claims.map((c) => [c.key, midRatio(section, peer, c)]))]),
       );
       return { title: section.title, runs: section.runs, medians, ratios };
     });
@@ -108,6 +108,12 @@ function valuesOf(section: Section, server: string, column: Column): number[] {
 
 function mid(section: Section, server: string, column: Column): number {
   return median(valuesOf(section, server, column));
+}
+
+/** By round, for what a machine can do may change between two rounds more than servers differ. */
+function midRatio(section: Section, peer: string, column: Column): number {
+  const theirs = valuesOf(section, peer, column);
+  return median(valuesOf(section, OURS, column).map((ours, round) => ours / (theirs[round] ?? Number.NaN)));
 }
 
 function cell(section: Section, server: string, column: Column): string {

@@ -63,13 +63,15 @@ export async function eachServer(
 }
 
 /**
- * Starts every server once and measures them in turn while the others stand idle on the same core, forwards and backwards:
- * what is compared is then seconds apart, and the machine's own ups and downs meet all of them alike.
+ * Starts every server once; they are measured in turn while the others stand idle on the same core: what is compared is then
+ * seconds apart, and the machine's own ups and downs meet all of them alike.
+ *
+ * @param measure once a round, with the servers forwards and backwards in turn
  */
 export async function sideBySide(
   bench: Bench,
   warmUp: (server: RunningServer) => Promise<unknown>,
-  measure: (server: RunningServer, round: number) => Promise<void>,
+  measure: (servers: readonly RunningServer[], round: number) => Promise<void>,
 ): Promise<void> {
   const servers: RunningServer[] = [];
   try {
@@ -79,9 +81,7 @@ export async function sideBySide(
       servers.push(server);
       await warmUp(server);
     }
-    for (let round = 1; round <= bench.options.rounds; round++) {
-      for (const server of inTurn(servers, round)) await measure(server, round);
-    }
+    for (let round = 1; round <= bench.options.rounds; round++) await measure(inTurn(servers, round), round);
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
@@ -118,12 +118,14 @@ export function load(bench: Bench, server: RunningServer, run: Load): Promise<Dn
   return runDnsperf({ core: loadCore, port: server.port, seconds, clients, outstanding, ...run });
 }
 
+export interface MeasuredLoad {
+  readonly result: DnsperfResult;
+  /** Values of `CPU_COLUMNS`. */
+  readonly cost: Readonly<Record<string, number>>;
+}
+
 /** The same, and what it cost the server: microseconds of CPU for each answer. */
-export async function measuredLoad(
-  bench: Bench,
-  server: RunningServer,
-  run: Load,
-): Promise<{ result: DnsperfResult; cost: Record<string, number> }> {
+export async function measuredLoad(bench: Bench, server: RunningServer, run: Load): Promise<MeasuredLoad> {
   const before = sampleCpu(server.pid);
   const result = await load(bench, server, run);
   const { ns, userShare } = cpuBetween(before, sampleCpu(server.pid));
