@@ -7,7 +7,7 @@ import type { LineLog } from "../../base/log.ts";
 import type { ClusterSource } from "../../kube/cluster-source.ts";
 import { libc } from "../../linux/libc.ts";
 import { releaseProgramPages } from "../../linux/program-pages.ts";
-import { trimMemory } from "../../linux/trim-memory.ts";
+import { trimMemoryAfterWork } from "../../linux/trim-memory.ts";
 import { AnswerStore } from "../cache/answer-store.ts";
 import { ClientWatch } from "../clients/client-watch.ts";
 import { PodDirectory } from "../clients/pod-directory.ts";
@@ -440,7 +440,7 @@ export class Server {
         .observe(Math.max(0, this.#clock.monotonicMs() - dueMs) / 1000);
       store.tick();
       this.#heart.beat();
-      if (++this.#ticks % TICKS_A_TRIM === 0) trimMemory();
+      if (++this.#ticks % TICKS_A_TRIM === 0) trimMemoryAfterWork();
       if (this.#ticks % TICKS_A_RELEASE === TICKS_A_TRIM) releaseProgramPages();
       this.#scheduleTick();
     }, store.untilNextSecondMs());
