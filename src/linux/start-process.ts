@@ -26,6 +26,21 @@ export interface RunningProcess {
   kill(signal: NodeJS.Signals): void;
 }
 
+const TUNABLES_VARIABLE = "GLIBC_TUNABLES";
+const RSEQ_TUNABLE = "glibc.pthread.rseq";
+
+/**
+ * The environment of a process without restartable sequences. glibc has the kernel write the number of the CPU into a thread's memory
+ * each time that the thread comes back from waiting, for `sched_getcpu` alone, which does without: some 3 % of what a thread takes
+ * that wakes for each query. Another C library does not know the variable. (The GNU C Library manual, "POSIX Thread Tunables".)
+ */
+export function withoutRestartableSequences(environment: ProcessStart["environment"]): ProcessStart["environment"] {
+  const before = environment[TUNABLES_VARIABLE] ?? "";
+  if (before.includes(RSEQ_TUNABLE)) return environment;
+  const tunables = [...(before === "" ? [] : [before]), `${RSEQ_TUNABLE}=0`].join(":");
+  return { ...environment, [TUNABLES_VARIABLE]: tunables };
+}
+
 export function startProcess(start: ProcessStart): RunningProcess {
   const [program, ...args] = start.command;
   const child = spawn(program, args, {

@@ -12,7 +12,13 @@ import { closeFd } from "../../linux/fd.ts";
 import { LoopWatch } from "../../linux/loop-watch.ts";
 import { createChannelPair } from "../../linux/packet-channel.ts";
 import { createRegion, type SharedRegion } from "../../linux/shared-region.ts";
-import { exitCodeOf, type ProcessEnd, type RunningProcess, startProcess } from "../../linux/start-process.ts";
+import {
+  exitCodeOf,
+  type ProcessEnd,
+  type RunningProcess,
+  startProcess,
+  withoutRestartableSequences,
+} from "../../linux/start-process.ts";
 import { createTimerFd, hearTimerFd, setTimerFd } from "../../linux/timer-fd.ts";
 import type { LeftQuery } from "../fastpath/left-query.ts";
 import { BackOff } from "./back-off.ts";
@@ -209,7 +215,7 @@ export class Supervisor {
     const child = startProcess({
       command,
       environment: {
-        ...environment,
+        ...withoutRestartableSequences(environment),
         [CHANNEL_VARIABLE]: String(CHANNEL_FD),
         [BELL_VARIABLE]: String(CHANNEL_FD + 1),
         [KEEPER_VARIABLE]: String(process.pid),
