@@ -151,11 +151,12 @@ function untilTold(): ThreadStart {
   }
 }
 
+/** Called again and again, for V8 compiles that well; the loop of a module, which runs for ever, took a microsecond a turn. */
 function turns(): void {
   for (let i = 0; i < 1000 && control[STOP_WORD] === 0; i++) turn();
 }
 
-/** One wait and what came of it. A function, for V8 compiles what is called often, and hardly what runs for ever. */
+/** One wait and what came of it. */
 function turn(): void {
   if (control[PARKED_WORD] !== 0) {
     waitParked();
