@@ -9,7 +9,8 @@
  * several sockets, one after the other.
  *
  * In memory that outlives the process, whoever comes after it finds what it had received and not finished
- * (`unfinished-batch.ts`): the kernel itself writes a datagram's length into its header, and `flush` takes it out again.
+ * (`unfinished-batch.ts`): the kernel itself writes a datagram's length into its header (but see `#receiveOne`), and `flush` takes it
+ * out again.
  */
 import { type AnonymousMemory, mapMemory, writePointer } from "./anonymous-memory.ts";
 import { EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS } from "./errno.ts";

@@ -78,7 +78,6 @@ const HAND_OVER_MS = 15_000;
 interface RunningServer {
   readonly child: RunningProcess;
   readonly channel: Channel;
-  readonly startedAtMs: number;
   readonly generation: number;
   ready: boolean;
   /** Why it was killed, when it was. */
@@ -208,7 +207,7 @@ export class Supervisor {
   }
 
   #start(): void {
-    const { log, clock, command, environment } = this.#options;
+    const { log, command, environment } = this.#options;
     clearBeats(this.#words);
     const [ours, theirs] = createChannelPair();
     const channel = new Channel(ours);
@@ -228,7 +227,6 @@ export class Supervisor {
     const server: RunningServer = {
       child,
       channel,
-      startedAtMs: clock.monotonicMs(),
       generation: ++this.#generation,
       ready: false,
       killedFor: undefined,

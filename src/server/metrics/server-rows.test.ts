@@ -109,16 +109,6 @@ describe("server rows", () => {
     );
   });
 
-  it("count a batch of equal durations at once", () => {
-    const { rows, floats, at } = row();
-    countDuration(floats, at, 0.5, 7);
-    assert.deepEqual(samplesOf(rows, "coredns_dns_request_duration_seconds"), [
-      "dns://:53 a.  _bucket 7",
-      "dns://:53 a.  _sum 3.5",
-      "dns://:53 a.  _count 7",
-    ]);
-  });
-
   it("derive cache requests from hits and misses", () => {
     const { rows, floats, at } = row();
     countCacheHit(floats, at, 0);

@@ -100,16 +100,12 @@ export function countResponse(
   addSize(floats, at + RESPONSE_SIZE_AT + transport * SIZE_FLOATS, sizeBytes);
 }
 
-/**
- * `coredns_dns_request_duration_seconds`. A clock that stood still gives 0, which is counted.
- *
- * @param times how many requests took this long (those of one batch)
- */
-export function countDuration(floats: Float64Array, at: number, seconds: number, times = 1): void {
+/** `coredns_dns_request_duration_seconds`. A clock that stood still gives 0, which is counted. */
+export function countDuration(floats: Float64Array, at: number, seconds: number): void {
   let slot = 0;
   while (slot < SECONDS_SLOTS - 1 && seconds > (SECONDS_BOUNDS[slot] ?? 0)) slot++;
-  add(floats, at + DURATION_AT, seconds * times);
-  add(floats, at + DURATION_AT + 1 + slot, times);
+  add(floats, at + DURATION_AT, seconds);
+  add(floats, at + DURATION_AT + 1 + slot, 1);
 }
 
 /** `coredns_cache_hits_total` and `coredns_cache_requests_total`. @param kind 0 success, 1 denial */
