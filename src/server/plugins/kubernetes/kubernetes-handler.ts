@@ -2,6 +2,8 @@
 import { FLAG_TC, FLAGS_AT, HEADER_BYTES, RCODE_MASK, readU16, writeU16 } from "../../../dns/header.ts";
 import { decodeMessage } from "../../../dns/message.ts";
 import { isBelow, sameName } from "../../../dns/name.ts";
+import { capTtls } from "../../../dns/patch.ts";
+import { ResponseScan, scanResponse } from "../../../dns/response-scan.ts";
 import { nameFromText } from "../../../dns/name-text.ts";
 import {
   CLASS_IN,
@@ -48,6 +50,9 @@ const NAME = "kubernetes";
 /** Extended DNS error "Not Ready" (RFC 8914 §4.15). */
 const EDE_NOT_READY = 14;
 
+/** Seconds for which the next plugin's answer holds, where it stands in for one that is not known yet. */
+const STAND_IN_TTL_S = 5;
+
 /** Nothing can be said about a name yet. */
 class NotSyncedError extends NodensError {
   readonly code = "NODENS_KUBE_NOT_SYNCED";
@@ -92,7 +97,10 @@ export class KubernetesHandler implements Handler {
     if (found instanceof Uint8Array) return { wire: found, plugin: NAME };
     if (found.kind === "unknown") return this.#unknown(query);
     if (found.kind === "alias") return this.#alias(query, zone, cluster, found.target);
-    if (found.kind === "none" && this.#passesOn(query, cluster)) return this.#next.serve(query);
+    if (found.kind === "none") {
+      if (isInside(query, this.#fallthrough)) return this.#next.serve(query);
+      if (!isSure(cluster) && isInside(query, this.#fallthroughUnsure)) return this.#standIn(query);
+    }
     const rcode = found.kind === "none" ? RCODE_NXDOMAIN : RCODE_NOERROR;
     return { wire: denial(query, rcode, zone, this.#parts.settings.ttlS, cluster.serial), plugin: NAME };
   }
@@ -175,7 +183,7 @@ export class KubernetesHandler implements Handler {
   }
 
   #unknown(query: Query): Answer | Promise<Answer> {
-    if (isInside(query, this.#fallthroughUnsure)) return this.#next.serve(query);
+    if (isInside(query, this.#fallthroughUnsure)) return this.#standIn(query);
     const error = new NotSyncedError("the objects of the cluster are not known yet");
     return {
       ...serverFailure(query, NAME, error),
@@ -183,11 +191,19 @@ export class KubernetesHandler implements Handler {
     };
   }
 
-  #passesOn(query: Query, cluster: Cluster): boolean {
-    if (isInside(query, this.#fallthrough)) return true;
-    const isSure = cluster.isSynced && cluster.staleReason === undefined;
-    return !isSure && isInside(query, this.#fallthroughUnsure);
+  /** The next plugin's answer, for a short while: the objects may say something else when they are known. */
+  async #standIn(query: Query): Promise<Answer> {
+    const answer = await this.#next.serve(query);
+    const scan = new ResponseScan();
+    if (scanResponse(answer.wire, 0, answer.wire.length, scan) !== 0) return answer;
+    const wire = answer.wire.slice();
+    capTtls(wire, 0, scan.ttlAts, scan.ttlCount, STAND_IN_TTL_S);
+    return { ...answer, wire };
   }
+}
+
+function isSure(cluster: Cluster): boolean {
+  return cluster.isSynced && cluster.staleReason === undefined;
 }
 
 function isInside({ wire }: Query, zones: readonly Uint8Array[]): boolean {
