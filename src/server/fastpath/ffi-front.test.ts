@@ -184,4 +184,44 @@ describe("with FFI", { skip: withoutFfi }, () => {
     closeFd(epoll.fd);
     waiter.close();
   });
+
+  it("answers what waits in a listener that it lets go of, also where queries came one by one", async (t) => {
+    const store = AnswerStore.create({ bytes: 1 << 20, clock: systemClock });
+    plant(store);
+    const front = new FfiFront({
+      threads: 1,
+      store,
+      metrics: Metrics.create({ threads: 2 }),
+      onQuery: () => Promise.resolve(),
+      onCrash: (error) => {
+        throw error;
+      },
+    });
+    t.after(() => front.end());
+    const endpoint = await front.open("127.0.0.1", 0);
+    const client = openConnected({ address: "127.0.0.1", port: endpoint.port }, undefined);
+    const inbox = new DatagramBatch(false);
+    const query = queryFor("cached.test.", 1);
+    const answered = async (queries: number): Promise<number> => {
+      let replies = 0;
+      for (const endMs = performance.now() + 1000; replies < queries && performance.now() < endMs;) {
+        replies += Math.max(inbox.receive(client, false), 0);
+        if (replies < queries) await new Promise((resolve) => setImmediate(resolve));
+      }
+      return replies;
+    };
+    for (let round = 0; round < 50; round++) {
+      await front.serve([{ endpoint, zones: [ROOT] }]);
+      for (let i = 0; i < 50; i++) {
+        assert.ok(writeFd(client, query));
+        assert.equal(await answered(1), 1);
+      }
+      // By now it receives without looking whether more wait. These come while it is at the first of them.
+      for (let i = 0; i < 4; i++) assert.ok(writeFd(client, query));
+      await front.serve([]);
+      assert.equal(await answered(4), 4, `round ${round}`);
+    }
+    closeFd(client);
+    inbox.close();
+  });
 });
