@@ -55,11 +55,13 @@ function send(count: number, atMs: number): void {
   leaving.flush();
 }
 
-function receive(socket: number, atMs: number): void {
+function receive(socket: number): void {
   const fd = sockets[socket] ?? -1;
   for (;;) {
     const count = received.receive(fd, false);
     if (count === -ECONNREFUSED) records.count(REFUSED_WORD);
+    // Not the time from before: this thread may have stood still since.
+    const atMs = systemClock.monotonicMs() - startMs;
     for (let i = 0; i < count; i++) {
       const at = received.slotAt(i);
       const length = received.lengthOf(i);
@@ -94,8 +96,7 @@ while (Atomics.load(records.words, STOP_WORD) === 0) {
     break;
   }
   const ready = waiter.wait(due - sent > BURST ? 0 : 1);
-  const atMs = systemClock.monotonicMs() - startMs;
-  for (let i = 0; i < ready; i++) receive(waiter.tag(i), atMs);
+  for (let i = 0; i < ready; i++) receive(waiter.tag(i));
 }
 records.count(REFUSED_WORD, refusedSends);
 records.count(UNSENT_WORD, leaving.sendErrors - refusedSends);
