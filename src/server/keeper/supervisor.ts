@@ -64,11 +64,12 @@ export interface SupervisorOptions {
   readonly onAnswers?: () => void;
   /** A server knows who is to answer while nobody does here. */
   readonly onFallback?: (endpoints: readonly string[]) => void;
+  /** A server that is not ready after so many milliseconds has lost itself, and is ended; default 60 s. */
+  readonly startLimitMs?: number;
 }
 
 /** Its number in the server. */
 const CHANNEL_FD = 3;
-/** A server that is not ready by then has lost itself. */
 const START_MS = 60_000;
 /** No client waits longer. */
 const LATE_ANSWERS_MS = 5000;
@@ -232,7 +233,8 @@ export class Supervisor {
       killedFor: undefined,
     };
     this.#server = server;
-    setTimeout(() => this.#giveUp(server), START_MS).unref();
+    const limitMs = this.#options.startLimitMs ?? START_MS;
+    setTimeout(() => this.#giveUp(server, limitMs), limitMs).unref();
     try {
       this.#sendKept(server);
     } catch (error) {
@@ -346,7 +348,8 @@ export class Supervisor {
       return;
     }
     if (this.#stopping || !this.#everReady || code === 0) {
-      if (end.kind === "error") log.error(`keeper: the server ${howOf(end)}`);
+      const why = server.killedFor ?? (end.kind === "error" ? howOf(end) : undefined);
+      if (why !== undefined) log.error(`keeper: the server ${why}`);
       this.#ended.resolve(code);
       return;
     }
@@ -376,9 +379,9 @@ export class Supervisor {
     server.child.kill("SIGKILL");
   }
 
-  #giveUp(server: RunningServer): void {
+  #giveUp(server: RunningServer, limitMs: number): void {
     if (this.#server !== server || server.ready || server.killedFor !== undefined) return;
-    server.killedFor = `was ended: it was not ready after ${START_MS / 1000} s`;
+    server.killedFor = `was ended: it was not ready after ${limitMs / 1000} s`;
     server.child.kill("SIGKILL");
   }
 
