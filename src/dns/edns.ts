@@ -74,6 +74,24 @@ export function writeOpt(
   return OPT_BYTES;
 }
 
+/** An Extended DNS Error without text, as an option. */
+export const BARE_ERROR_BYTES = 6;
+
+/**
+ * Adds an Extended DNS Error without text to an OPT without options that ends the message. No allocation.
+ *
+ * @param optAt index of the OPT, behind which `bytes` has `BARE_ERROR_BYTES` of room
+ * @returns bytes of the OPT now
+ */
+export function addBareError(bytes: Uint8Array, optAt: number, infoCode: number): number {
+  const at = optAt + OPT_BYTES;
+  writeU16(bytes, optAt + OPT_RDLENGTH_AT, BARE_ERROR_BYTES);
+  writeU16(bytes, at, OPTION_EXTENDED_ERROR);
+  writeU16(bytes, at + 2, 2);
+  writeU16(bytes, at + 4, infoCode);
+  return OPT_BYTES + BARE_ERROR_BYTES;
+}
+
 const utf8 = new TextEncoder();
 
 /**
@@ -91,14 +109,13 @@ export function writeOptWithError(
   text: string,
 ): number {
   const extraText = utf8.encode(text);
-  const optionBytes = 6 + extraText.length;
+  const optionBytes = BARE_ERROR_BYTES + extraText.length;
   writeOpt(bytes, at, udpSize, 0, dnssecOk);
   if (at + OPT_BYTES + optionBytes > bytes.length) return OPT_BYTES;
+  addBareError(bytes, at, infoCode);
   writeU16(bytes, at + OPT_RDLENGTH_AT, optionBytes);
-  writeU16(bytes, at + OPT_BYTES, OPTION_EXTENDED_ERROR);
   writeU16(bytes, at + OPT_BYTES + 2, 2 + extraText.length);
-  writeU16(bytes, at + OPT_BYTES + 4, infoCode);
-  bytes.set(extraText, at + OPT_BYTES + 6);
+  bytes.set(extraText, at + OPT_BYTES + BARE_ERROR_BYTES);
   return OPT_BYTES + optionBytes;
 }
 

@@ -232,6 +232,30 @@ describe("a query goes to the main thread", () => {
     assert.equal(bench.relayed.length, 3);
   });
 
+  it("unless it may be served stale, which an extended error says to who speaks EDNS and has room", () => {
+    const bench = new FastPathBench();
+    bench.cache("www.example.org.", "A", WWW, {}, { staleS: 100 });
+    const denial = { kind: KIND_DENIAL, answers: false, deniesName: true, staleS: 100 };
+    const authority = ["example.org. 30 IN SOA ns. admin. 1 2 3 4 30"];
+    bench.cache("no.example.org.", "A", { rcode: 3, authority }, {}, denial);
+    const errorsOf = (name: string, udpSize: number): readonly number[] | undefined =>
+      bench.ask(queryFor(name, A, { opt: udpSize })).edns?.options.flatMap(({ code, data }) => [code, ...data]);
+    assert.deepEqual(errorsOf("www.example.org.", 1232), []);
+    bench.advanceS(31);
+    bench.relay.isPressed = true;
+    assert.deepEqual(errorsOf("www.example.org.", 1232), [15, 0, 3]);
+    assert.deepEqual(errorsOf("no.example.org.", 1232), [15, 0, 19]);
+    assert.equal(bench.ask(queryFor("www.example.org.", A)).edns, undefined);
+    const answers = Array.from({ length: 30 }, (_, i) => `@ 30 IN A 192.0.2.${i}`);
+    bench.cache("many.example.org.", "A", { answers }, {}, { staleS: 100 });
+    bench.advanceS(31);
+    // Header and question, the records, the OPT, the error.
+    const whole = 34 + 30 * 16 + 11 + 6;
+    assert.deepEqual(errorsOf("many.example.org.", whole), [15, 0, 3]);
+    assert.deepEqual(errorsOf("many.example.org.", whole - 1), []);
+    assert.equal(bench.ask(queryFor("many.example.org.", A, { opt: whole - 1 })).answers.length, 30);
+  });
+
   it("unless that is too far behind: then it is dropped and counted", () => {
     const bench = new FastPathBench();
     bench.ringIsFull = true;

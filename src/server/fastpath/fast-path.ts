@@ -6,7 +6,15 @@
  * may be answered stale is, here. Nothing here allocates, throws, logs or waits, and no message is decoded.
  */
 import type { Clock } from "../../base/clock.ts";
-import { OPT_BYTES, SERVER_UDP_SIZE, writeOpt } from "../../dns/edns.ts";
+import {
+  addBareError,
+  BARE_ERROR_BYTES,
+  EDE_STALE_ANSWER,
+  EDE_STALE_NXDOMAIN,
+  OPT_BYTES,
+  SERVER_UDP_SIZE,
+  writeOpt,
+} from "../../dns/edns.ts";
 import {
   ANCOUNT_AT,
   ARCOUNT_AT,
@@ -288,8 +296,8 @@ export class FastPath {
     let flags = FLAG_QR | FLAG_RA | (view.flags & (FLAG_RD | FLAG_CD));
     flags |= reader.headerFlags & (FLAG_AA | RCODE_MASK);
     // AD only to those who showed that they understand it (RFC 6840 §5.7), and not of what may have changed since.
-    const mayHaveAd = reader === this.#reader;
-    if (mayHaveAd && (view.dnssecOk || (view.flags & FLAG_AD) !== 0)) flags |= reader.headerFlags & FLAG_AD;
+    const isFresh = reader === this.#reader;
+    if (isFresh && (view.dnssecOk || (view.flags & FLAG_AD) !== 0)) flags |= reader.headerFlags & FLAG_AD;
     writeU16(bytes, start + FLAGS_AT, flags);
     writeU16(bytes, start + QDCOUNT_AT, 1);
     writeU16(bytes, start + ANCOUNT_AT, reader.answerCount);
@@ -302,7 +310,13 @@ export class FastPath {
     if (!view.hasOpt) return length;
     const arcount = start + ARCOUNT_AT;
     writeU16(bytes, arcount, (((bytes[arcount] ?? 0) << 8) | (bytes[arcount + 1] ?? 0)) + 1);
-    return length + writeOpt(bytes, start + length, SERVER_UDP_SIZE, 0, view.dnssecOk);
+    const optAt = start + length;
+    writeOpt(bytes, optAt, SERVER_UDP_SIZE, 0, view.dnssecOk);
+    if (isFresh || length + OPT_BYTES + BARE_ERROR_BYTES > limit) return length + OPT_BYTES;
+    return (
+      length +
+      addBareError(bytes, optAt, (flags & RCODE_MASK) === RCODE_NXDOMAIN ? EDE_STALE_NXDOMAIN : EDE_STALE_ANSWER)
+    );
   }
 
   #toMain(io: DatagramIo, i: number, listener: number, length: number): number {

@@ -4,6 +4,7 @@
  * In this order: fresh data; expired data if `serve_stale` allows; a fresh failure (or, under `prefer_positive`, a
  * denial) that stands aside; the next plugin.
  */
+import { EDE_CACHED_ERROR, EDE_STALE_ANSWER, EDE_STALE_NXDOMAIN } from "../../../dns/edns.ts";
 import { FLAG_AD, FLAG_CD, FLAGS_AT, HEADER_BYTES, RCODE_MASK, readU16, writeU16 } from "../../../dns/header.ts";
 import { lowerCaseName } from "../../../dns/name.ts";
 import { RCODE_NXDOMAIN } from "../../../dns/types.ts";
@@ -21,11 +22,6 @@ import type { ZoneSet } from "./zone-set.ts";
 
 /** A client that waits longer than this for its answer gets a stale one if there is any (RFC 8767 §5). */
 export const CLIENT_PATIENCE_MS = 1800;
-
-/** Extended DNS errors (RFC 8914 §4). */
-const EDE_STALE_ANSWER = 3;
-const EDE_CACHED_ERROR = 13;
-const EDE_STALE_NXDOMAIN = 19;
 
 export interface HandlerParts {
   readonly next: Handler;

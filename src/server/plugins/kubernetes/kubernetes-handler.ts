@@ -1,4 +1,5 @@
 /** The `kubernetes` link of a chain: answers names of the cluster, and passes the others on. */
+import { EDE_NOT_READY } from "../../../dns/edns.ts";
 import { FLAG_TC, FLAGS_AT, HEADER_BYTES, RCODE_MASK, readU16, writeU16 } from "../../../dns/header.ts";
 import { decodeMessage } from "../../../dns/message.ts";
 import { isBelow, sameName } from "../../../dns/name.ts";
@@ -47,9 +48,6 @@ import { type ClusterZone, labelsBelow, zoneOf } from "../../records/zone.ts";
 import type { KubernetesSettings } from "./settings.ts";
 
 const NAME = "kubernetes";
-/** Extended DNS error "Not Ready" (RFC 8914 §4.15). */
-const EDE_NOT_READY = 14;
-
 /** Seconds for which the next plugin's answer holds, where it stands in for one that is not known yet. */
 const STAND_IN_TTL_S = 5;
 
