@@ -1,6 +1,6 @@
 /** What the fast path cannot answer, handed on within one thread. */
 import { SOCKADDR_MAX_BYTES } from "../../base/address.ts";
-import { CopyBlocks } from "./copy-blocks.ts";
+import { CopyBlocks } from "../../base/copy-blocks.ts";
 import type { Relay } from "./fast-path.ts";
 import type { QueryRecord } from "./query-record.ts";
 

@@ -15,7 +15,7 @@
  * ever reached are never touched. The reader has then freed all that it read, and looks at `base` after `head`.
  */
 
-import { CopyBlocks } from "./copy-blocks.ts";
+import { CopyBlocks } from "../../base/copy-blocks.ts";
 import type { QueryRecord } from "./query-record.ts";
 
 export const KIND_SKIP = 0;

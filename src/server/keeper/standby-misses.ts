@@ -98,7 +98,8 @@ export interface StandbyMissesParts {
 /** In place of the server of a query that none has in hand. */
 export const NO_SERVER: ServerIdentity = { label: "", address: "", port: 0 };
 const NO_BLOCKS = {
-  copy: (message: Uint8Array, length: number): Uint8Array<ArrayBuffer> => Uint8Array.from(message.subarray(0, length)),
+  copy: (from: Uint8Array, at: number, length: number): Uint8Array<ArrayBuffer> =>
+    Uint8Array.from(from.subarray(at, at + length)),
 };
 
 export class StandbyMisses implements Relay {

@@ -9,13 +9,13 @@
  * All attempts stay open, and the first acceptable answer wins. A failure that is known at once (connection refused)
  * moves on at once. The number of attempts is bounded (RFC 9520 §3.1).
  */
+import type { CopyBlocks } from "../../base/copy-blocks.ts";
 import { findOption, OPTION_EXTENDED_ERROR } from "../../dns/edns.ts";
 import { FLAG_TC, FLAGS_AT, RCODE_MASK, readU16 } from "../../dns/header.ts";
 import type { ResponseScan } from "../../dns/response-scan.ts";
 import { answerInOrder } from "../../dns/scrub.ts";
 import { RCODE_BADVERS, RCODE_FORMERR, RCODE_NOTIMP } from "../../dns/types.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
-import type { MessageBlocks } from "./byte-pools.ts";
 import { type DeadlineWheel, WheelEntry } from "./deadline-wheel.ts";
 import type { FlightKey } from "./flight-table.ts";
 import { asForwarder, copyWithoutOpt } from "./forwarded-answer.ts";
@@ -64,7 +64,7 @@ export interface FlightGroup {
   /** Answers keep AA, and records that do not belong to the question. */
   readonly relaysAsSent: boolean;
   /** Where answers are copied to. */
-  readonly blocks: MessageBlocks;
+  readonly blocks: CopyBlocks;
   /** Sees what leaves and comes, if anybody wants to. */
   readonly tap: UpstreamTap | undefined;
   nowMs(): number;

@@ -1,19 +1,19 @@
 /** An upstream's answer, made one that a forwarder may give. */
+import type { CopyBlocks } from "../../base/copy-blocks.ts";
 import { ARCOUNT_AT, FLAG_AA, FLAGS_AT, readU16, writeU16 } from "../../dns/header.ts";
 import { ResponseScan, scanResponse } from "../../dns/response-scan.ts";
 import { scrubAnswer } from "../../dns/scrub.ts";
 import { removeOpt } from "../../dns/without-opt.ts";
-import type { MessageBlocks } from "./byte-pools.ts";
 
 /** @returns undefined when it cannot be written without its OPT */
 export function copyWithoutOpt(
   message: Uint8Array,
   scan: ResponseScan,
-  blocks: Pick<MessageBlocks, "copy">,
+  blocks: Pick<CopyBlocks, "copy">,
 ): Uint8Array | undefined {
-  if (scan.optAt < 0) return blocks.copy(message, scan.end);
+  if (scan.optAt < 0) return blocks.copy(message, 0, scan.end);
   if (scan.optEnd === scan.end) {
-    const copy = blocks.copy(message, scan.optAt);
+    const copy = blocks.copy(message, 0, scan.optAt);
     writeU16(copy, ARCOUNT_AT, scan.additionalCount);
     return copy;
   }

@@ -4,9 +4,10 @@
  * Equal questions fly together: twenty at once are one to the upstream (a birthday attack needs many equal ones in
  * flight, CVE-2023-30464, and a cold cache should not become a storm). Nothing here decodes a message.
  */
+import { CopyBlocks } from "../../base/copy-blocks.ts";
 import type { EdnsOption } from "../../dns/message.ts";
 import type { QueryView } from "../../dns/query-view.ts";
-import { MessageBlocks, QueryBuffers } from "./byte-pools.ts";
+import { QueryBuffers } from "./query-buffers.ts";
 import type { DeadlineWheel } from "./deadline-wheel.ts";
 import { FlightTable } from "./flight-table.ts";
 import { Flight, type FlightGroup, type FlightTiming, TRIES_PER_SERVER, type Waiter } from "./flight.ts";
@@ -63,7 +64,7 @@ export class UpstreamGroup implements FlightGroup {
   readonly #parts: GroupParts;
   readonly #settings: GroupSettings;
   readonly #flights: FlightTable<Flight>;
-  readonly blocks: MessageBlocks;
+  readonly blocks: CopyBlocks;
   readonly tap: UpstreamTap | undefined;
   readonly #queryBuffers: QueryBuffers;
   readonly #sweeper: NodeJS.Timeout;
@@ -80,7 +81,7 @@ export class UpstreamGroup implements FlightGroup {
     this.#parts = parts;
     this.#settings = settings;
     this.#flights = new FlightTable();
-    this.blocks = new MessageBlocks();
+    this.blocks = new CopyBlocks();
     this.tap = parts.tap;
     this.#queryBuffers = new QueryBuffers();
     this.#drained = undefined;

@@ -7,11 +7,11 @@ import { stampTtls } from "../../../dns/patch.ts";
 import { ResponseScan, scanResponse } from "../../../dns/response-scan.ts";
 import { removeOpt } from "../../../dns/without-opt.ts";
 import type { Clock } from "../../../base/clock.ts";
+import { CopyBlocks } from "../../../base/copy-blocks.ts";
 import type { AnswerStore } from "../../cache/answer-store.ts";
 import { KIND_DENIAL, KIND_FAILURE, KIND_SUCCESS } from "../../cache/region-layout.ts";
 import type { Answer } from "../../chain/answer.ts";
 import type { Query } from "../../chain/query.ts";
-import { MessageBlocks } from "../../upstream/byte-pools.ts";
 import type { CacheSettings } from "./cache-settings.ts";
 import type { CacheMetrics } from "./cache-metrics.ts";
 import { BRIEF_FAILURE_S, classOf, isKept, isNews, type ResponseClass, ttlOf } from "./response-class.ts";
@@ -42,13 +42,13 @@ export class AnswerKeeper {
   readonly #disabledSuccess: ZoneSet;
   readonly #disabledDenial: ZoneSet;
   readonly #nowUnixS: () => number;
-  readonly #blocks: MessageBlocks;
+  readonly #blocks: CopyBlocks;
   /** Equal questions that waited for one upstream query get one and the same answer, one after another. */
   #last: { from: Uint8Array; variant: number; kept: KeptAnswer } | undefined;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
-    this.#blocks = new MessageBlocks();
+    this.#blocks = new CopyBlocks();
     this.#nowUnixS = () => parts.clock.wallMs() / 1000;
     this.#scan = new ResponseScan();
     this.#disabledSuccess = new ZoneSet(parts.settings.disabledSuccess);
@@ -87,7 +87,7 @@ export class AnswerKeeper {
     const kind = classOf(scan, query.view.dnssecOk, this.#nowUnixS);
     let ttlS = ttlOf(kind, scan, settings);
     if (answer.error !== undefined && kind === "failure") ttlS = Math.min(ttlS, BRIEF_FAILURE_S);
-    const capped = this.#blocks.copy(wire, scan.end);
+    const capped = this.#blocks.copy(wire, 0, scan.end);
     stampTtls(capped, 0, scan.ttlAts, scan.ttlCount, ttlS);
     // A refusal of our own is about the moment (`max_concurrent`), not about the question.
     const ours = kind === "refusal" && answer.error !== undefined;
