@@ -20,7 +20,7 @@ describe("the published package", { skip: missing("linux", "npm", "tar") }, () =
     modules = join(mkdtempSync(join(tmpdir(), "nodens-package-")), "node_modules");
     mkdirSync(join(modules, "nodens"), { recursive: true });
     const folder = dirname(modules);
-    await run(process.execPath, [join(ROOT, "scripts/build.ts")]);
+    await run(process.execPath, [join(ROOT, "scripts/build.ts")], 120_000);
     await run("npm", ["pack", ROOT, "--ignore-scripts", "--silent", "--pack-destination", folder]);
     const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
     await run("tar", [

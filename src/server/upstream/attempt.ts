@@ -65,6 +65,8 @@ export class Attempt {
   resent: boolean;
   /** Set while it waits; undefined before and after. */
   place: Place | undefined;
+  /** Only its table writes it. */
+  nextOfBucket: Attempt | undefined;
 
   constructor(
     owner: AttemptOwner,
@@ -85,6 +87,7 @@ export class Attempt {
     this.id = 0;
     this.resent = false;
     this.place = undefined;
+    this.nextOfBucket = undefined;
   }
 
   /** Bytes of `owner.wire` to send. */

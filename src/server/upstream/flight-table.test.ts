@@ -7,7 +7,7 @@ class TestFlight {
   readonly key: FlightKey;
   readonly wire: Uint8Array;
   readonly questionEnd: number;
-  nextOfHash: TestFlight | undefined = undefined;
+  nextOfBucket: TestFlight | undefined = undefined;
 
   constructor(key: FlightKey, wire: Uint8Array, questionEnd: number) {
     this.key = key;

@@ -10,6 +10,9 @@ import { NAME_MAX_BYTES, sameName } from "../../dns/name.ts";
 import type { QueryView } from "../../dns/query-view.ts";
 import { QuestionHash } from "../cache/question-hash.ts";
 
+/** A power of two: chains stay short up to some thousands of questions. */
+const BUCKETS = 1024;
+
 /** What a flight is found by; all of it stays the same. */
 export interface FlightKey {
   readonly hash: number;
@@ -24,13 +27,14 @@ export interface TabledFlight {
   /** The question stands at 12, in any spelling. */
   readonly wire: Uint8Array;
   readonly questionEnd: number;
-  /** Only the table writes it: another flight with the same hash. */
-  nextOfHash: this | undefined;
+  /** Only the table writes it: another flight of the same bucket. */
+  nextOfBucket: this | undefined;
 }
 
-export class FlightTable<F extends TabledFlight & { nextOfHash: F | undefined }> {
+export class FlightTable<F extends TabledFlight & { nextOfBucket: F | undefined }> {
   size: number;
-  readonly #byHash: Map<number, F>;
+  /** Chains, by the low bits of the hash: a `Map` that fills and empties with each question costs several times as much. */
+  readonly #buckets: (F | undefined)[];
   readonly #hash: QuestionHash;
   readonly #nameWords: Int32Array;
   readonly #nameBytes: Uint8Array;
@@ -38,7 +42,7 @@ export class FlightTable<F extends TabledFlight & { nextOfHash: F | undefined }>
   constructor() {
     const [key0 = 0, key1 = 0] = randomFillSync(new Int32Array(2));
     this.size = 0;
-    this.#byHash = new Map();
+    this.#buckets = Array.from({ length: BUCKETS }, () => undefined);
     this.#hash = new QuestionHash(key0, key1);
     this.#nameWords = new Int32Array((NAME_MAX_BYTES + 4) >> 2);
     this.#nameBytes = new Uint8Array(this.#nameWords.buffer);
@@ -56,33 +60,34 @@ export class FlightTable<F extends TabledFlight & { nextOfHash: F | undefined }>
 
   /** @param query whose question the key was made of */
   find(key: FlightKey, query: Uint8Array, questionEnd: number): F | undefined {
-    for (let flight = this.#byHash.get(key.hash); flight !== undefined; flight = flight.nextOfHash) {
-      if (flight.questionEnd !== questionEnd || flight.key.scope !== key.scope) continue;
+    for (let flight = this.#buckets[key.hash & (BUCKETS - 1)]; flight !== undefined; flight = flight.nextOfBucket) {
+      if (flight.key.hash !== key.hash || flight.questionEnd !== questionEnd || flight.key.scope !== key.scope)
+        continue;
       if (flight.key.options === key.options && sameQuestion(flight.wire, query, questionEnd)) return flight;
     }
     return undefined;
   }
 
   add(flight: F): void {
-    flight.nextOfHash = this.#byHash.get(flight.key.hash);
-    this.#byHash.set(flight.key.hash, flight);
+    const bucket = flight.key.hash & (BUCKETS - 1);
+    flight.nextOfBucket = this.#buckets[bucket];
+    this.#buckets[bucket] = flight;
     this.size++;
   }
 
   /** @returns false when it is not there */
   remove(flight: F): boolean {
-    const { hash } = flight.key;
-    const first = this.#byHash.get(hash);
+    const bucket = flight.key.hash & (BUCKETS - 1);
+    const first = this.#buckets[bucket];
     if (first === flight) {
-      if (flight.nextOfHash === undefined) this.#byHash.delete(hash);
-      else this.#byHash.set(hash, flight.nextOfHash);
+      this.#buckets[bucket] = flight.nextOfBucket;
     } else {
       let before = first;
-      while (before !== undefined && before.nextOfHash !== flight) before = before.nextOfHash;
+      while (before !== undefined && before.nextOfBucket !== flight) before = before.nextOfBucket;
       if (before === undefined) return false;
-      before.nextOfHash = flight.nextOfHash;
+      before.nextOfBucket = flight.nextOfBucket;
     }
-    flight.nextOfHash = undefined;
+    flight.nextOfBucket = undefined;
     this.size--;
     return true;
   }

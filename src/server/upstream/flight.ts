@@ -80,7 +80,7 @@ const NO_TRIES: number[] = [];
 
 export class Flight extends WheelEntry implements AttemptOwner {
   readonly key: FlightKey;
-  nextOfHash: Flight | undefined;
+  nextOfBucket: Flight | undefined;
   /** Goes back to the group when the flight has ended. */
   readonly wire: Uint8Array<ArrayBuffer>;
   readonly questionEnd: number;
@@ -125,7 +125,7 @@ export class Flight extends WheelEntry implements AttemptOwner {
     super();
     this.#group = group;
     this.key = key;
-    this.nextOfHash = undefined;
+    this.nextOfBucket = undefined;
     this.wire = wire;
     this.questionEnd = questionEnd;
     this.order = order;

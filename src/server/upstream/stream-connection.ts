@@ -8,6 +8,7 @@ import { FRAME_PREFIX_BYTES, FrameReader } from "../../dns/frame.ts";
 import { HEADER_BYTES, ID_AT, readU16, writeU16 } from "../../dns/header.ts";
 import { ResponseScan } from "../../dns/response-scan.ts";
 import type { Attempt, Place } from "./attempt.ts";
+import { AttemptTable } from "./attempt-table.ts";
 import type { EndOfTurn, TurnTask } from "../../base/end-of-turn.ts";
 import type { RandomIds } from "./random-ids.ts";
 import { IGNORED_ID, IGNORED_SHORT, judgeReply, REPLY_ACCEPTED } from "./reply-check.ts";
@@ -46,7 +47,7 @@ export interface ConnectionServices {
 
 export class StreamConnection implements Place, TurnTask, StreamListener {
   readonly openedAtMs: number;
-  readonly inFlight: Map<number, Attempt>;
+  readonly inFlight: AttemptTable;
   /** Connected, and the handshake is done. */
   isReady: boolean;
   closed: boolean;
@@ -68,7 +69,7 @@ export class StreamConnection implements Place, TurnTask, StreamListener {
     this.#owner = owner;
     this.#services = services;
     this.openedAtMs = openedAtMs;
-    this.inFlight = new Map();
+    this.inFlight = new AttemptTable();
     this.closed = false;
     this.doubtful = false;
     this.activeAtMs = openedAtMs;
@@ -98,7 +99,7 @@ export class StreamConnection implements Place, TurnTask, StreamListener {
   ended(error: Error | undefined): void {
     if (this.closed) return;
     this.closed = true;
-    const unanswered = [...this.inFlight.values()];
+    const unanswered = this.inFlight.all();
     this.inFlight.clear();
     for (const attempt of unanswered) attempt.place = undefined;
     this.#owner.connectionClosed(this, unanswered, failureKind(error), error);
@@ -112,11 +113,11 @@ export class StreamConnection implements Place, TurnTask, StreamListener {
 
   send(attempt: Attempt, nowMs: number): void {
     let id = this.#services.ids.next();
-    while (this.inFlight.has(id)) id = this.#services.ids.next();
+    while (this.inFlight.get(id) !== undefined) id = this.#services.ids.next();
     attempt.id = id;
     attempt.place = this;
     if (this.inFlight.size === 0) this.activeAtMs = nowMs;
-    this.inFlight.set(id, attempt);
+    this.inFlight.add(attempt);
     const { wire } = attempt.owner;
     stampQuery(wire, id, attempt.withEdns);
     this.#queue(wire, attempt.length);
@@ -127,7 +128,7 @@ export class StreamConnection implements Place, TurnTask, StreamListener {
   }
 
   release(attempt: Attempt): void {
-    if (this.inFlight.delete(attempt.id) && this.inFlight.size === 0 && !this.closed) this.#owner.connectionIdle(this);
+    if (this.inFlight.delete(attempt) && this.inFlight.size === 0 && !this.closed) this.#owner.connectionIdle(this);
   }
 
   doubt(attempt: Attempt): void {

@@ -265,4 +265,26 @@ describe("UdpPool", () => {
     assert.deepEqual(owner.failures, []);
     assert.equal(owner.answers, 1);
   });
+
+  it("is silent about what its owner has given up, also when a port fails with several of it", () => {
+    const b = bench();
+    class Hasty extends Owner {
+      readonly attempts: Attempt[] = [];
+
+      override failed(attempt: Attempt, kind: string): void {
+        super.failed(attempt, kind);
+        for (const other of this.attempts) other.cancel();
+      }
+    }
+    const owner = new Hasty();
+    for (let i = 0; i < 3; i++) owner.attempts.push(b.send(owner));
+    const other = new Owner("b");
+    b.send(other);
+    assert.equal(b.ports.opened.length, 1);
+    const [port] = b.ports.opened;
+    assert.ok(port);
+    port.onError(port, 111);
+    assert.deepEqual([owner.failures, other.failures], [["refused"], ["refused"]]);
+    assert.equal(port.closed, true);
+  });
 });

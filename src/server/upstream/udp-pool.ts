@@ -10,6 +10,7 @@ import { BindError } from "../../base/bind-error.ts";
 import { HEADER_BYTES, ID_AT, readU16 } from "../../dns/header.ts";
 import { ResponseScan } from "../../dns/response-scan.ts";
 import type { Attempt, Carrier, Place } from "./attempt.ts";
+import { AttemptTable } from "./attempt-table.ts";
 import type { EndOfTurn, TurnTask } from "../../base/end-of-turn.ts";
 import type { RandomIds } from "./random-ids.ts";
 import {
@@ -40,7 +41,7 @@ const IN_FLIGHT_MAX = 4096;
 
 class PooledPort implements Place {
   readonly openedAtMs: number;
-  readonly inFlight: Map<number, Attempt>;
+  readonly inFlight: AttemptTable;
   port: UpstreamPort | undefined;
   uses: number;
   /** Not in the pool any more; closed when nothing waits on it. */
@@ -50,14 +51,14 @@ class PooledPort implements Place {
   constructor(pool: UdpPool, openedAtMs: number) {
     this.#pool = pool;
     this.openedAtMs = openedAtMs;
-    this.inFlight = new Map();
+    this.inFlight = new AttemptTable();
     this.port = undefined;
     this.uses = 0;
     this.retired = false;
   }
 
   release(attempt: Attempt): void {
-    this.inFlight.delete(attempt.id);
+    this.inFlight.delete(attempt);
     if (this.retired && this.inFlight.size === 0) this.#pool.closePort(this);
   }
 
@@ -115,10 +116,10 @@ export class UdpPool implements Carrier, TurnTask {
     const pooled = attempt.freshPort ? this.#openPort(nowMs) : this.#choosePort(nowMs);
     if (typeof pooled === "string") return pooled;
     let id = this.#ids.next();
-    while (pooled.inFlight.has(id)) id = this.#ids.next();
+    while (pooled.inFlight.get(id) !== undefined) id = this.#ids.next();
     attempt.id = id;
     attempt.place = pooled;
-    pooled.inFlight.set(id, attempt);
+    pooled.inFlight.add(attempt);
     const { wire } = attempt.owner;
     stampQuery(wire, id, attempt.withEdns);
     pooled.port?.send(attempt.withEdns ? wire : wire.subarray(0, attempt.length));
@@ -240,17 +241,13 @@ export class UdpPool implements Carrier, TurnTask {
 
   /** A reply to nobody: a late or repeated one, or a guess at a query that waits here. */
   #stray(pooled: PooledPort, message: Uint8Array): void {
-    for (const attempt of pooled.inFlight.values()) {
-      const { owner } = attempt;
-      if (!hasQuestion(message, owner.wire, owner.questionEnd)) continue;
-      this.#stats.ignore(IGNORED_NEAR_MISS);
-      this.#retire(pooled);
-      if (attempt.tolerant) return;
-      attempt.cancel();
-      owner.failed(attempt, "near-miss");
-      return;
-    }
-    this.#stats.ignore(IGNORED_ID);
+    const attempt = pooled.inFlight.find(({ owner }) => hasQuestion(message, owner.wire, owner.questionEnd));
+    this.#stats.ignore(attempt === undefined ? IGNORED_ID : IGNORED_NEAR_MISS);
+    if (attempt === undefined) return;
+    this.#retire(pooled);
+    if (attempt.tolerant) return;
+    attempt.cancel();
+    attempt.owner.failed(attempt, "near-miss");
   }
 
   #portFailed(port: UpstreamPort, errno: number): void {
@@ -258,7 +255,9 @@ export class UdpPool implements Carrier, TurnTask {
     if (pooled === undefined) return;
     this.#retire(pooled);
     const kind = failureOfErrno(errno);
-    for (const attempt of pooled.inFlight.values()) {
+    for (const attempt of pooled.inFlight.all()) {
+      // The owner of one before has given this one up too.
+      if (attempt.place !== pooled) continue;
       attempt.cancel();
       attempt.owner.failed(attempt, kind);
     }
