@@ -85,6 +85,15 @@ describe("DeadlineWheel", () => {
     assert.deepEqual(note.firedAtMs, [200]);
   });
 
+  it("keeps a deadline that is set after a long time without any", () => {
+    const { wheel, clock } = wheelAt(0);
+    const note = new Note();
+    clock.advanceMs(6000);
+    wheel.schedule(note, 6500);
+    for (let nowMs = 6000; nowMs <= 12_000; nowMs += TICK_MS) wheel.advance(nowMs);
+    assert.deepEqual(note.firedAtMs, [6500]);
+  });
+
   it("lets sockets be read first after the thread stood still", async () => {
     const { wheel, clock } = wheelAt(0);
     const note = new Note();

@@ -58,12 +58,13 @@ export class DeadlineWheel {
   schedule(entry: WheelEntry, dueAtMs: number): void {
     this.cancel(entry);
     entry.dueAtMs = dueAtMs;
-    this.#insert(entry);
-    this.#waiting++;
+    // Before the entry gets its slot: that is counted from the last tick, and the wheel may have stood still for long.
     if (this.#timer === undefined) {
       this.#lastTick = Math.floor(this.#clock.monotonicMs() / TICK_MS);
       this.#timer = setInterval(() => this.#onTimer(), TICK_MS);
     }
+    this.#insert(entry);
+    this.#waiting++;
   }
 
   /** Without effect on an entry that is in no wheel. */
