@@ -8,10 +8,10 @@ import { importsOf } from "./source-files.ts";
 const ENTRY = "src/server/fastpath/fastpath.worker.ts";
 /**
  * What the loop stands on, one decision a file: 8 of `dns` (judge a query, refuse it, cut an answer), 10 of `linux`, 4 of
- * `cache` (reading only), 9 of `fastpath`, 4 of `metrics` (counting only), 1 of `clients` (who asked, told), clock and errors.
+ * `cache` (reading only), 10 of `fastpath`, 4 of `metrics` (counting only), 1 of `clients` (who asked, told), clock and errors.
  * A new one needs as good a reason.
  */
-const MOST_MODULES = 41;
+const MOST_MODULES = 42;
 /** Each is part of every Node.js thread anyway, or next to nothing. */
 const FOREIGN_MODULES = ["koffi", "node:module", "node:os", "node:util", "node:worker_threads"];
 

@@ -27,6 +27,7 @@ import {
 } from "../metrics/fastpath-counters.ts";
 import { ServerRows } from "../metrics/server-rows.ts";
 import { Alarm, beatAt } from "./alarm.ts";
+import { Crowd } from "./crowd.ts";
 import { FastPath } from "./fast-path.ts";
 import { MmsgIo } from "./mmsg-io.ts";
 import { RelayWriter } from "./relay-ring.ts";
@@ -59,13 +60,7 @@ const BATCHES_IN_A_ROW = 4;
 /** From a listener that is let go of: about what its socket's buffer holds. */
 const LAST_BATCHES = 100;
 
-/**
- * While more come than this the thread sleeps for a moment after each turn: then more come at once, which costs a tenth less for each
- * at 170,000 queries a second. A burst is no reason, so it is looked at over a few milliseconds: who asks right after a burst
- * would only wait.
- */
-const CROWD_PER_MS = 60;
-const CROWD_LOOK_MS = 5;
+/** How long the thread sleeps after a turn while many come. */
 const CROWD_PAUSE_US = 60;
 
 /** Between two steps of the warm-up the sockets are looked at for so long. */
@@ -122,10 +117,7 @@ let warmUp: WarmUp | undefined;
 let busyTurns = 0;
 /** Datagrams of the last turn. */
 let datagrams = 0;
-/** Since `crowdFromMs`, which is modulo 2^32: a fraction would be an object of V8's. */
-let crowdDatagrams = 0;
-let crowdFromMs = 0;
-let crowded = false;
+const crowd = new Crowd();
 /** Pairs and failures that have been counted. */
 let sendEvents = 0;
 
@@ -194,14 +186,7 @@ function beat(nowMs: number): void {
 }
 
 function pauseInCrowd(): void {
-  crowdDatagrams += datagrams;
-  const nowMs = fastPath.receivedAtMs | 0;
-  const elapsedMs = (nowMs - crowdFromMs) | 0;
-  if (elapsedMs >= CROWD_LOOK_MS) {
-    crowded = crowdDatagrams >= CROWD_PER_MS * elapsedMs;
-    crowdFromMs = nowMs;
-    crowdDatagrams = 0;
-  }
+  const crowded = crowd.came(datagrams, fastPath.receivedAtMs);
   // Where a batch is full more wait already.
   if (crowded && datagrams < BATCH_DATAGRAMS) pause(CROWD_PAUSE_US);
   datagrams = 0;
