@@ -1,7 +1,8 @@
 /** Child processes that inherit descriptors. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";
 import { constants } from "node:os";
+import { describeError } from "../base/errors.ts";
 
 export interface ProcessStart {
   /** Program and arguments. */
@@ -43,11 +44,20 @@ export function withoutRestartableSequences(environment: ProcessStart["environme
 
 export function startProcess(start: ProcessStart): RunningProcess {
   const [program, ...args] = start.command;
-  const child = spawn(program, args, {
-    stdio: ["inherit", "inherit", "inherit", ...start.descriptors, "pipe"],
-    env: start.environment,
-  });
-  const bell = child.stdio.at(-1);
+  let child: ChildProcess;
+  try {
+    child = spawn(program, args, {
+      stdio: ["inherit", "inherit", "inherit", ...start.descriptors, "pipe"],
+      env: start.environment,
+    });
+  } catch (error) {
+    // Some of what may go wrong Node.js tells at once, such as that there is no memory.
+    setImmediate(() => start.onEnd({ kind: "error", message: describeError(error) }));
+    return { pid: undefined, kill: () => undefined };
+  }
+  // Where there were no descriptors for it there is not even an array.
+  const stdio: ChildProcess["stdio"] | undefined = child.stdio;
+  const bell = stdio?.at(-1);
   if (bell instanceof Socket) {
     bell.on("data", start.onBell);
     // It may be reset when the process is killed: that is told by its end.

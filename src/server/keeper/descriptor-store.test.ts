@@ -3,6 +3,7 @@ import { fstatSync } from "node:fs";
 import { describe, it } from "node:test";
 import { withoutFfi } from "../../../test/support/ffi.ts";
 import { createEventFd } from "../../linux/event-fd.ts";
+import { closeFd } from "../../linux/fd.ts";
 import { DescriptorStore } from "./descriptor-store.ts";
 
 function isOpen(fd: number): boolean {
@@ -15,7 +16,7 @@ function isOpen(fd: number): boolean {
 }
 
 describe("kept descriptors", { skip: withoutFfi }, () => {
-  it("are found by name until dropped, replaced, or all closed, and closed then", () => {
+  it("are found by name until dropped, taken, replaced, or all closed, and closed then unless taken", () => {
     const store = new DescriptorStore();
     const [a, b, c] = [createEventFd(), createEventFd(), createEventFd()];
     store.keep("one", { id: 1 }, a);
@@ -31,8 +32,13 @@ describe("kept descriptors", { skip: withoutFfi }, () => {
     store.drop("two");
     store.drop("three");
     assert.deepEqual([b, c].map(isOpen), [false, true]);
+    const d = createEventFd();
+    store.keep("four", {}, d);
+    assert.equal(store.take("four"), d);
+    assert.equal(store.take("four"), undefined);
     store.close();
-    assert.equal(isOpen(c), false);
+    assert.deepEqual([c, d].map(isOpen), [false, true]);
+    closeFd(d);
     assert.deepEqual(store.items, []);
   });
 });

@@ -28,12 +28,17 @@ export class DescriptorStore {
     this.#kept.set(name, { name, meta, fd });
   }
 
+  /** Lets go of it. @returns the descriptor, from now on the caller's; undefined when there is none */
+  take(name: string): number | undefined {
+    const kept = this.#kept.get(name);
+    this.#kept.delete(name);
+    return kept?.fd;
+  }
+
   /** Closes it; nothing happens when there is none. */
   drop(name: string): void {
-    const kept = this.#kept.get(name);
-    if (kept === undefined) return;
-    this.#kept.delete(name);
-    closeFd(kept.fd);
+    const fd = this.take(name);
+    if (fd !== undefined) closeFd(fd);
   }
 
   close(): void {

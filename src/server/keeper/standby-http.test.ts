@@ -56,6 +56,16 @@ describe("HTTP of the standby", { skip: withoutFfi }, () => {
     assert.equal(await get(port, "/metrics"), "503 text/plain; charset=utf-8 No server\n");
   });
 
+  it("serves the others when one cannot be had", async () => {
+    const { fd, port } = open();
+    const none = -1;
+    http.serve([
+      { fd: none, replies: [HEALTHY] },
+      { fd, replies: [HEALTHY] },
+    ]);
+    assert.equal(await get(port, "/health"), "200 text/plain; charset=utf-8 OK");
+  });
+
   it("reads a head that comes in pieces, in absolute form, with a body behind it", async () => {
     const { fd, port } = open();
     http.serve([{ fd, replies: [HEALTHY] }]);

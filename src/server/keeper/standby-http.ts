@@ -65,12 +65,19 @@ export class StandbyHttp {
   }
 
   #accept({ fd, replies }: ListeningEndpoint): void {
+    let own: number;
+    try {
+      own = duplicateFd(fd);
+    } catch {
+      // Out of descriptors: connections wait on for a server.
+      return;
+    }
     const server = createServer((socket) => this.#answer(socket, replies));
     server.maxConnections = CONNECTIONS_MAX;
-    // Such as being out of descriptors: connections wait on for a server.
+    // The same for one that comes.
     server.on("error", () => {});
     this.#servers.push(server);
-    server.listen({ fd: duplicateFd(fd), backlog: BACKLOG, exclusive: true });
+    server.listen({ fd: own, backlog: BACKLOG, exclusive: true });
   }
 
   #answer(socket: Socket, replies: readonly StandbyReply[]): void {

@@ -183,16 +183,16 @@ export class Standby {
     const nowMs = systemClock.monotonicMs();
     // What a server that is dead now had not yet taken out of the ring.
     const left = leftInRing(this.ring.buffer);
-    for (const { name, fd } of kept.items) {
-      if (!name.startsWith(LEFT_PREFIX)) continue;
-      const copy = duplicateFd(fd);
-      const region = adoptRegion(copy);
-      if (region === undefined) closeFd(copy);
-      else {
-        left.push(...leftIn(name.split("/")[2], region.buffer, nowMs));
-        region.close();
+    for (const { name } of kept.items) {
+      const fd = name.startsWith(LEFT_PREFIX) ? kept.take(name) : undefined;
+      if (fd === undefined) continue;
+      const region = adoptRegion(fd);
+      if (region === undefined) {
+        closeFd(fd);
+        continue;
       }
-      kept.drop(name);
+      left.push(...leftIn(name.split("/")[2], region.buffer, nowMs));
+      region.close();
     }
     this.#finish(left);
   }

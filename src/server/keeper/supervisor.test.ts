@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,4 +60,43 @@ describe("a server that is started", { skip: withoutFfi }, () => {
     supervisor.end("SIGTERM");
     assert.equal(await code, 143);
   });
+
+  for (const [left, why] of [
+    [0, /no server can be started: socketpair: EMFILE; it is tried again in 100 ms/],
+    [2, /cannot be started: spawn .* EMFILE; another is started in 100 ms/],
+  ] as const) {
+    it(`is started when there are descriptors again, of which there were ${left} left`, (t) => {
+      const folder = mkdtempSync(join(tmpdir(), "nodens-supervisor-"));
+      t.after(() => rmSync(folder, { recursive: true }));
+      const src = JSON.stringify(new URL("../../", import.meta.url).href);
+      const program = `
+        const { closeSync, openSync, readFileSync } = await import("node:fs");
+        const { LineLog } = await import(${src} + "base/log.ts");
+        const { systemClock } = await import(${src} + "base/clock.ts");
+        const { Supervisor } = await import(${src} + "server/keeper/supervisor.ts");
+        const [server, path] = process.argv.slice(1);
+        const takeAll = () => {
+          const fds = [];
+          try { for (;;) fds.push(openSync("/dev/null")); } catch {}
+          for (const fd of fds.splice(0, ${left})) closeSync(fd);
+          setTimeout(() => { for (const fd of fds) closeSync(fd); }, 150);
+        };
+        const supervisor = new Supervisor({
+          command: [process.execPath, server, path, "ready"],
+          environment: process.env,
+          log: new LineLog((line) => {
+            process.stdout.write(line);
+            if (line.includes("at once")) takeAll();
+            if (line.includes("serves again")) supervisor.end("SIGTERM");
+          }),
+          clock: systemClock,
+          onFirstReady: () => process.kill(Number(readFileSync(path, "utf8")), "SIGKILL"),
+        });
+        process.exitCode = await supervisor.run() === 143 ? 0 : 1;`;
+      const node = [process.execPath, "--input-type=module", "-e", program, SERVER, join(folder, "starts")];
+      const said = execFileSync("sh", ["-c", 'ulimit -n 100; exec "$@"', "sh", ...node], { encoding: "utf8" });
+      assert.match(said, why);
+      assert.match(said, /serves again/);
+    });
+  }
 });

@@ -364,8 +364,20 @@ export class Supervisor {
     log.error(
       `keeper: the server (process ${server.child.pid}) ${how}; another is started ${delayMs === 0 ? "at once" : `in ${delayMs} ms`}`,
     );
-    if (delayMs === 0) this.#start();
-    else this.#restart = setTimeout(() => this.#start(), delayMs);
+    if (delayMs === 0) this.#startAnother();
+    else this.#restart = setTimeout(() => this.#startAnother(), delayMs);
+  }
+
+  /** What keeps a server from being started is no reason to end what the standby answers. */
+  #startAnother(): void {
+    try {
+      this.#start();
+    } catch (error) {
+      const { log, clock } = this.#options;
+      const delayMs = this.#backOff.delayMs(false, clock.monotonicMs());
+      log.error(`keeper: no server can be started: ${describeError(error)}; it is tried again in ${delayMs} ms`);
+      this.#restart = setTimeout(() => this.#startAnother(), delayMs);
+    }
   }
 
   /** The alarm went off. */
