@@ -22,8 +22,9 @@ describe("what upstreams have just said", () => {
       assert.ok(memo.get(KEY, untilMs - 1) !== undefined);
       assert.equal(memo.get(KEY, untilMs), undefined);
     }
-    memo.put(KEY, positive(QUERY, 0), 0);
-    assert.equal(memo.get(KEY, 0), undefined);
+    const other = keyOf(2, QUERY);
+    memo.put(other, positive(QUERY, 0), 0);
+    assert.equal(memo.get(other, 0), undefined);
   });
 
   it("is no failure, and no denial without an SOA", () => {
@@ -45,10 +46,24 @@ describe("what upstreams have just said", () => {
     assert.notEqual(keyOf(1, testQuery("b.example.", "A")), KEY);
   });
 
-  it("does not grow without a bound", () => {
+  it("does not grow without a bound: what is oldest is forgotten, and no more than half of all", () => {
     const memo = new AnswerMemo();
     for (let i = 0; i <= 4096; i++) memo.put(`${i}`, positive(QUERY, 60), 0);
-    assert.equal(memo.get("0", 1), undefined);
-    assert.ok(memo.get("4096", 1) !== undefined);
+    const known = Array.from({ length: 4097 }, (_, i) => memo.get(`${i}`, 1) !== undefined);
+    assert.equal(known.indexOf(true), 2048);
+    assert.ok(known.slice(2048).every(Boolean));
+  });
+
+  it("is what they said last", () => {
+    const memo = new AnswerMemo();
+    memo.put(KEY, positive(QUERY, 1), 0);
+    for (let i = 0; i < 2048; i++) memo.put(`${i}`, positive(QUERY, 60), 0);
+    assert.ok(memo.get(KEY, 999) !== undefined);
+    assert.equal(memo.get(KEY, 1000), undefined);
+    memo.put(KEY, positive(QUERY, 60), 1000);
+    assert.ok(memo.get(KEY, 5999) !== undefined);
+    memo.clear();
+    assert.equal(memo.get(KEY, 1001), undefined);
+    assert.equal(memo.get("0", 1001), undefined);
   });
 });

@@ -11,8 +11,8 @@ import { RCODE_NOERROR, RCODE_NXDOMAIN } from "../../dns/types.ts";
 
 /** However long an answer may be kept. */
 const LIFE_S = 5;
-/** What is more than this is forgotten with all that was before. */
-const ANSWERS_MAX = 4096;
+/** Twice so many at most: then the older half is forgotten. */
+const HALF = 2048;
 const ANSWER_MAX_BYTES = 2048;
 
 interface Said {
@@ -23,12 +23,15 @@ interface Said {
 }
 
 export class AnswerMemo {
-  readonly #said: Map<string, Said>;
+  /** The newer half, and the older one. */
+  #said: Map<string, Said>;
+  #before: Map<string, Said>;
   readonly #scan: ResponseScan;
   readonly #aged: Uint8Array;
 
   constructor() {
     this.#said = new Map();
+    this.#before = new Map();
     this.#scan = new ResponseScan();
     this.#aged = new Uint8Array(ANSWER_MAX_BYTES);
   }
@@ -40,7 +43,10 @@ export class AnswerMemo {
     // Without any record there is no saying for how long (RFC 2308 §5).
     const lifeS = scan.minTtl === TTL_NONE ? 0 : Math.min(scan.minTtl, LIFE_S);
     if (lifeS <= 0 || (scan.rcode !== RCODE_NOERROR && scan.rcode !== RCODE_NXDOMAIN)) return;
-    if (this.#said.size >= ANSWERS_MAX) this.#said.clear();
+    if (this.#said.size >= HALF) {
+      this.#before = this.#said;
+      this.#said = new Map();
+    }
     this.#said.set(key, {
       wire: wire.slice(),
       ttlAts: scan.ttlAts.slice(0, scan.ttlCount),
@@ -51,12 +57,8 @@ export class AnswerMemo {
 
   /** @returns an answer with its TTLs aged, valid until the next call; undefined when nothing was said lately */
   get(key: string, nowMs: number): Uint8Array | undefined {
-    const said = this.#said.get(key);
-    if (said === undefined) return undefined;
-    if (said.untilMs <= nowMs) {
-      this.#said.delete(key);
-      return undefined;
-    }
+    const said = this.#said.get(key) ?? this.#before.get(key);
+    if (said === undefined || said.untilMs <= nowMs) return undefined;
     const wire = this.#aged.subarray(0, said.wire.length);
     wire.set(said.wire);
     const ageS = Math.floor((nowMs - said.atMs) / 1000);
@@ -66,6 +68,7 @@ export class AnswerMemo {
 
   clear(): void {
     this.#said.clear();
+    this.#before.clear();
   }
 }
 
