@@ -2,7 +2,7 @@ import { adoptRegion } from "../../linux/adopt-region.ts";
 import { closeFd } from "../../linux/fd.ts";
 import type { SharedRegion } from "../../linux/shared-region.ts";
 import { AnswerReader } from "../cache/answer-reader.ts";
-import { StoreRegionError } from "../cache/region.ts";
+import { Region, StoreRegionError } from "../cache/region.ts";
 
 /** A server's answer store, for who only reads. */
 export interface OpenStore {
@@ -24,8 +24,8 @@ export function openStore(fd: number): OpenStore | undefined {
     return undefined;
   }
   try {
-    const handle = { region: region.handle };
-    return { region, fresh: new AnswerReader(handle), stale: new AnswerReader(handle, true) };
+    const store = Region.of(region);
+    return { region, fresh: new AnswerReader(store), stale: new AnswerReader(store, true) };
   } catch (error) {
     region.close();
     if (error instanceof StoreRegionError) return undefined;
