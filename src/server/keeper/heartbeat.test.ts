@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { FakeClock } from "../../base/clock.ts";
+import type { ThreadCpu } from "../../linux/thread-cpu.ts";
 import { beatAt, untilOverdueMs } from "../fastpath/alarm.ts";
 import { BEATS_BYTES, MAIN_BEAT_WORD, THREADS_WORD } from "./beats-layout.ts";
 import { clearBeats, HangWatch, layOutBeats, pulsesOf } from "./heartbeat.ts";
 
 interface Life {
   readonly words: Int32Array;
+  /** What threads get that would always run, by their numbers. Default: none would. */
+  readonly shares: Map<string, number>;
   /** Lets time go on; `main` and `threads` say whether they beat and tend the alarm. @returns the first verdict, and after how long */
   pass: (ms: number, beating: { main: boolean; threads: boolean }) => string | undefined;
   /** All stand still, the keeper too. */
@@ -22,16 +25,22 @@ function lifeOf(threads: number, fromMs = 1_000_000): Life {
   layOutBeats(words);
   words[THREADS_WORD] = threads;
   const pulses = pulsesOf(threads);
+  const shares: Life["shares"] = new Map();
   let alarmAtMs = Infinity;
   let looks = 0;
   const setAlarm = (ms: number): void => void (alarmAtMs = clock.monotonicMs() + ms);
-  const watch = new HangWatch(words, clock, setAlarm);
+  const cpu = new Map<string, ThreadCpu>();
+  const watch = new HangWatch({ words, clock, setAlarm, cpu: () => new Map(cpu) });
   return {
     words,
+    shares,
     pass(ms, beating) {
       let still: string | undefined;
       for (let passed = 0; passed < ms; passed += 5) {
         clock.advanceMs(5);
+        for (const [name, share] of shares) {
+          cpu.set(name, { isRunnable: true, usedMs: (cpu.get(name)?.usedMs ?? 0) + 5 * share });
+        }
         const nowMs = clock.monotonicMs();
         // Heard before those who had to put it off have got their turn.
         if (nowMs >= alarmAtMs) {
@@ -117,6 +126,28 @@ describe("a heartbeat", () => {
     life.sleep(5000);
     assert.equal(life.pass(5, NONE), undefined);
     assert.equal(life.pass(500, ALL), undefined);
+  });
+
+  it("is waited for ten times as long where somebody would run and is not let", () => {
+    const life = lifeOf(2);
+    life.pass(500, ALL);
+    life.shares.set("1", 0).set("2", 0.1);
+    assert.equal(life.pass(1950, { main: true, threads: false }), undefined);
+    assert.equal(life.pass(1000, ALL), undefined);
+    assert.match(
+      life.pass(2100, { main: true, threads: false }) ?? "",
+      /^fast-path thread 0 has not moved for 20[0-6]\d ms$/,
+    );
+  });
+
+  it("is missed where somebody runs and runs", () => {
+    const life = lifeOf(1);
+    life.pass(500, ALL);
+    life.shares.set("1", 0.9);
+    assert.match(
+      life.pass(1300, { main: false, threads: true }) ?? "",
+      /^its main loop has not moved for 12[5-9]\d ms$/,
+    );
   });
 
   it("of the server before does not count for the next", () => {

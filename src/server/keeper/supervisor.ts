@@ -19,6 +19,7 @@ import {
   startProcess,
   withoutRestartableSequences,
 } from "../../linux/start-process.ts";
+import { cpuOfThreads } from "../../linux/thread-cpu.ts";
 import { createTimerFd, hearTimerFd, setTimerFd } from "../../linux/timer-fd.ts";
 import type { LeftQuery } from "../fastpath/left-query.ts";
 import { BackOff } from "./back-off.ts";
@@ -120,7 +121,12 @@ export class Supervisor {
     this.#floats = new Float64Array(this.#beats.buffer, 0, BEATS_BYTES >> 3);
     layOutBeats(this.#words);
     this.#alarmFd = createTimerFd();
-    this.#hangs = new HangWatch(this.#words, options.clock, (ms) => setTimerFd(this.#alarmFd, ms));
+    this.#hangs = new HangWatch({
+      words: this.#words,
+      clock: options.clock,
+      setAlarm: (ms) => setTimerFd(this.#alarmFd, ms),
+      cpu: () => cpuOfThreads(this.#server?.child.pid ?? 0),
+    });
     this.#backOff = new BackOff();
     this.#ended = Promise.withResolvers();
     this.#server = undefined;
