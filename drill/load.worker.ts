@@ -99,7 +99,7 @@ while (Atomics.load(records.words, STOP_WORD) === 0) {
   for (let i = 0; i < ready; i++) receive(waiter.tag(i));
 }
 records.count(REFUSED_WORD, refusedSends);
-records.count(UNSENT_WORD, leaving.sendErrors - refusedSends);
+records.count(UNSENT_WORD, leaving.blockedSends + leaving.refusedSends - refusedSends);
 for (const fd of sockets) {
   records.count(OVERFLOWN_WORD, socketDrops(fd));
   closeFd(fd);

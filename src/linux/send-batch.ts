@@ -43,8 +43,10 @@ export type SendErrorListener = (fd: number, errno: number) => void;
 
 export class SendBatch {
   readonly bytes: Uint8Array;
-  /** Datagrams that the kernel did not take. */
-  sendErrors: number;
+  /** Datagrams not sent because the send buffer was full. */
+  blockedSends: number;
+  /** Datagrams that the kernel refused for another reason. */
+  refusedSends: number;
   readonly #c: Libc;
   readonly #memory: AnonymousMemory;
   readonly #words: Int32Array;
@@ -58,7 +60,8 @@ export class SendBatch {
     this.#memory = mapMemory(TOTAL_BYTES);
     this.bytes = new Uint8Array(this.#memory.buffer);
     this.#words = new Int32Array(this.#memory.buffer, 0, this.#memory.buffer.byteLength >> 2);
-    this.sendErrors = 0;
+    this.blockedSends = 0;
+    this.refusedSends = 0;
     this.#fd = -1;
     this.#queued = 0;
     for (let i = 0; i < BATCH; i++) {
@@ -133,10 +136,10 @@ export class SendBatch {
         continue;
       }
       if (errno === EAGAIN) {
-        this.sendErrors += count - at;
+        this.blockedSends += count - at;
         return;
       }
-      this.sendErrors++;
+      this.refusedSends++;
       at++;
       this.#onError(this.#fd, errno);
     }

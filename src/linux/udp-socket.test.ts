@@ -123,7 +123,7 @@ describe("a batch to send", { skip: withoutFfi }, () => {
     while ((got[0]?.length ?? 0) < 150 || (got[1]?.length ?? 0) < 3)
       await new Promise((resolve) => setTimeout(resolve, 2));
     assert.deepEqual(got, [texts, ["message 0", "message 50", "message 100"]]);
-    assert.equal(batch.sendErrors, 0);
+    assert.equal(batch.blockedSends + batch.refusedSends, 0);
     listener.close();
     closeFd(fd);
     batch.close();
@@ -158,7 +158,7 @@ describe("a batch to send", { skip: withoutFfi }, () => {
     batch.flush();
     assert.equal((await received).text, "hello");
     assert.deepEqual(errors, [[refused, ECONNREFUSED]]);
-    assert.equal(batch.sendErrors, 1);
+    assert.equal(batch.refusedSends, 1);
     for (const fd of [refused, fine]) closeFd(fd);
     batch.close();
   });

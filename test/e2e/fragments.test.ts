@@ -43,7 +43,8 @@ for (const [how, count, length] of [["short", 1, 500], ["lone", 1, ${REPLY_BYTES
   batch.flush(socket.fd);
   sends.flush();
   for (let i = 0; i < 200 && got.length < count; i++) await new Promise((resolve) => setTimeout(resolve, 5));
-  console.log(how, before, discovery(socket.fd), got.join(), batch.blockedSends + batch.refusedSends + sends.sendErrors);
+  const unsent = batch.blockedSends + batch.refusedSends + sends.blockedSends + sends.refusedSends;
+  console.log(how, before, discovery(socket.fd), got.join(), unsent);
   got.length = 0;
   socket.close();
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { plant, ROOT, udpFrontContract } from "../../../test/contract/udp-front.ts";
 import { queryFor } from "../../../test/support/dns-client.ts";
 import { withoutFfi } from "../../../test/support/ffi.ts";
+import { SOCKADDR_MAX_BYTES, writeSockaddr } from "../../base/address.ts";
 import { systemClock } from "../../base/clock.ts";
 import { nameFromText } from "../../dns/name-text.ts";
 import { addToEpoll, createEpoll, EpollWaiter, removeFromEpoll } from "../../linux/epoll.ts";
@@ -137,6 +138,31 @@ describe("with FFI", { skip: withoutFfi }, () => {
     assert.equal(handedOverIn(0), mainHad, "the main thread goes on reading hits");
     closeFd(client);
     inbox.close();
+  });
+
+  it("counts the replies that the kernel does not take from the main thread", async (t) => {
+    const metrics = Metrics.create({ threads: 2 });
+    const front = new FfiFront({
+      threads: 1,
+      store: AnswerStore.create({ bytes: 1 << 20, clock: systemClock }),
+      metrics,
+      onQuery: () => Promise.resolve(),
+      onCrash: (error) => {
+        throw error;
+      },
+    });
+    t.after(() => front.end());
+    const endpoint = await front.open("127.0.0.1", 0);
+    // What goes to all is refused (EACCES), as a packet filter would (EPERM).
+    const toAll = new Uint8Array(SOCKADDR_MAX_BYTES);
+    writeSockaddr(toAll, 0, "255.255.255.255", 53);
+    for (let i = 0; i < 3; i++) front.reply(endpoint, queryFor("a.test.", i), 20, toAll, undefined);
+    await sleep(1);
+    const errors = metrics.collect().find(({ name }) => name === "nodens_fastpath_send_errors_total");
+    assert.deepEqual(
+      errors?.samples.map(({ value }) => value),
+      [0, 3],
+    );
   });
 
   it("lets go of a listener without keeping a wake-up that another process waits for", async (t) => {

@@ -15,7 +15,16 @@ import {
 } from "../../linux/udp-socket.ts";
 import { ASK_REGION_BYTES, AskReader, AskWriter } from "../clients/ask-ring.ts";
 import type { AnswerStore } from "../cache/answer-store.ts";
-import { addTo, DROP_KERNEL_QUEUE, DROPS_AT, HITS_AT, UPSTREAM_DATAGRAMS_AT } from "../metrics/fastpath-counters.ts";
+import {
+  addTo,
+  DROP_KERNEL_QUEUE,
+  DROPS_AT,
+  HITS_AT,
+  SEND_ERRORS_AT,
+  SEND_OTHER,
+  SEND_WOULD_BLOCK,
+  UPSTREAM_DATAGRAMS_AT,
+} from "../metrics/fastpath-counters.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { UpstreamSockets } from "../upstream/upstream-ports.ts";
 import { BatchPorts } from "./batch-ports.ts";
@@ -127,7 +136,7 @@ export class FfiFront implements UdpFront {
       });
     const page = fastpath.pageAt(MAIN_PAGE);
     this.ports = new BatchPorts(this.#watch, (count) => addTo(fastpath.floats, page + UPSTREAM_DATAGRAMS_AT, count));
-    this.#stopCounting = options.metrics.beforeScrape(() => this.#countDrops());
+    this.#stopCounting = options.metrics.beforeScrape(() => this.#count());
   }
 
   /** Memory in which a query may stand that has been received and not answered, by names that a server after this knows. */
@@ -308,10 +317,16 @@ export class FfiFront implements UdpFront {
     return this.#nextId;
   }
 
-  #countDrops(): void {
+  /** What the kernel did not let in, and what the main thread could not send. */
+  #count(): void {
     let drops = this.#pastDrops;
     for (const { socket } of this.#endpoints.values()) drops += socketDrops(socket.fd);
     const { fastpath } = this.#metrics;
-    fastpath.floats[fastpath.pageAt(MAIN_PAGE) + DROPS_AT + DROP_KERNEL_QUEUE] = drops;
+    const { floats } = fastpath;
+    const page = fastpath.pageAt(MAIN_PAGE);
+    floats[page + DROPS_AT + DROP_KERNEL_QUEUE] = drops;
+    const read = this.#reader ?? { blockedSends: 0, refusedSends: 0 };
+    floats[page + SEND_ERRORS_AT + SEND_WOULD_BLOCK] = this.#replies.blockedSends + read.blockedSends;
+    floats[page + SEND_ERRORS_AT + SEND_OTHER] = this.#replies.refusedSends + read.refusedSends;
   }
 }

@@ -13,14 +13,7 @@ import type { LoopWatch } from "../../linux/loop-watch.ts";
 import type { SharedRegion } from "../../linux/shared-region.ts";
 import type { AnswerReader } from "../cache/answer-reader.ts";
 import type { AskWriter } from "../clients/ask-ring.ts";
-import {
-  addTo,
-  GSO_PAIRS_AT,
-  SEND_ERRORS_AT,
-  SEND_OTHER,
-  SEND_WOULD_BLOCK,
-  WAKE_UPS_AT,
-} from "../metrics/fastpath-counters.ts";
+import { addTo, GSO_PAIRS_AT, WAKE_UPS_AT } from "../metrics/fastpath-counters.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { DirectRelay } from "./direct-relay.ts";
 import type { QueryRecord } from "./query-record.ts";
@@ -73,6 +66,16 @@ export class MainReader {
     return this.#reading.length > 0;
   }
 
+  /** Replies not sent because the send buffer was full. */
+  get blockedSends(): number {
+    return this.#batch.blockedSends;
+  }
+
+  /** Replies that the kernel refused for another reason. */
+  get refusedSends(): number {
+    return this.#batch.refusedSends;
+  }
+
   begin(listeners: readonly FastListener[]): void {
     for (const { fd, id, wildcard, zones } of listeners) {
       const io = new MmsgIo(this.#batch, fd, wildcard, id);
@@ -101,11 +104,8 @@ export class MainReader {
     }
     const { floats } = this.#parts.metrics.fastpath;
     const page = this.#parts.metrics.fastpath.pageAt(MAIN_PAGE);
-    const batch = this.#batch;
     addTo(floats, page + WAKE_UPS_AT, 1);
-    floats[page + SEND_ERRORS_AT + SEND_WOULD_BLOCK] = batch.blockedSends;
-    floats[page + SEND_ERRORS_AT + SEND_OTHER] = batch.refusedSends;
-    floats[page + GSO_PAIRS_AT] = batch.pairs;
+    floats[page + GSO_PAIRS_AT] = this.#batch.pairs;
     this.#parts.onReceived(n, this.#fastPath.takeRelayed());
   }
 }
