@@ -92,6 +92,15 @@ async function serve(flags: ServeFlags): Promise<number> {
   if (flags.handover !== undefined && keeper === undefined) {
     log.warning("--handover has no effect: without a keeper there is nothing to hand over");
   }
+  const started = Promise.withResolvers<Server>();
+  const reload = async (signal: string): Promise<void> => {
+    const running = await started.promise;
+    log.info(`${signal}: Reloading`);
+    const refused = await running.reload();
+    if (refused !== undefined) log.error(`${signal}: starting with the new configuration failed: ${refused}`);
+  };
+  // Before it serves already: what nobody takes ends the process, or opens Node.js's debugger.
+  for (const signal of ["SIGUSR1", "SIGHUP"] as const) process.on(signal, () => void reload(signal));
   const server = await Server.start({
     log,
     keeper,
@@ -108,6 +117,7 @@ async function serve(flags: ServeFlags): Promise<number> {
     ...(await clientOptions(flags)),
     onFatal: () => ended.resolve(1),
   });
+  started.resolve(server);
   let stoppingAtMs: number | undefined;
   const stop = (signal: NodeJS.Signals): void => {
     const nowMs = performance.now();
@@ -121,14 +131,7 @@ async function serve(flags: ServeFlags): Promise<number> {
       process.kill(process.pid, signal);
     }
   };
-  const reload = (signal: string): void => {
-    log.info(`${signal}: Reloading`);
-    void server.reload().then((refused) => {
-      if (refused !== undefined) log.error(`${signal}: starting with the new configuration failed: ${refused}`);
-    });
-  };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
-  for (const signal of ["SIGUSR1", "SIGHUP"] as const) process.on(signal, reload);
   let handedOver = false;
   if (keeper !== undefined) {
     process.once(HANDED_OVER_SIGNAL, () => {
