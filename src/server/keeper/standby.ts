@@ -225,8 +225,9 @@ export class Standby {
   /** Receives no more. What it has received is answered, or in the ring. */
   park(): void {
     this.#receiveNoMore();
-    this.#replies.flush();
     this.#misses.leave();
+    // What that has answered for want of room too: the sockets may be closed next.
+    this.#replies.flush();
     clearTimeout(this.#tidier);
     // V8 would wait until garbage is several times what lives, and gives back nothing of a heap that is at rest.
     this.#tidier = setTimeout(giveBackMemory, TIDY_AFTER_MS).unref();
@@ -310,9 +311,8 @@ export class Standby {
   }
 
   #socketOf({ id, socket, stream, wildcard, zones }: StandbyListener, kept: DescriptorStore): Served | undefined {
-    const keptFd = kept.get(socket)?.fd;
-    if (keptFd === undefined) return undefined;
-    const fd = duplicateFd(keptFd);
+    const fd = copyOf(kept.get(socket)?.fd);
+    if (fd === undefined) return undefined;
     // Segmented sends save CPU under load; who serves for some tenths of a second can do without.
     const batch = (this.#batch ??= new DatagramBatch(false));
     return {
@@ -345,6 +345,11 @@ function isOf(listener: number): (query: LeftQuery) => boolean {
   return (query) => query.listener === listener;
 }
 
+/** @returns undefined too when there are no descriptors left: what cannot be served is passed over, and the keeper goes on */
 function copyOf(fd: number | undefined): number | undefined {
-  return fd === undefined ? undefined : duplicateFd(fd);
+  try {
+    return fd === undefined ? undefined : duplicateFd(fd);
+  } catch {
+    return undefined;
+  }
 }
