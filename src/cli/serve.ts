@@ -43,7 +43,7 @@ const DEFAULT_THREADS = availableParallelism() <= 4 ? 1 : 2;
 const MIB = 1024 * 1024;
 /** One Ctrl-C may come twice: from the terminal, and passed on by npm. */
 const SAME_SIGNAL_MS = 1000;
-/** What runs without a Corefile, as CoreDNS: who asks is told who it is. */
+/** What runs without a Corefile, or with one that names no server, as CoreDNS: who asks is told who it is. */
 const DEFAULT_COREFILE = ". {\n    whoami\n    log\n}\n";
 
 export function serveCommand(exit: (code: number) => void): Command {
@@ -146,12 +146,16 @@ async function serve(flags: ServeFlags): Promise<number> {
 function corefileLoader(flags: ServeFlags, warn: (message: string) => void): () => Corefile {
   const sources = systemSources(warn, directiveStatus(builtDirectives));
   const path = flags.config ?? (flags.example === true ? packageFile("examples/Corefile") : "Corefile");
-  if (flags.config === undefined && flags.example !== true && !existsSync(path)) {
-    return () => parseCorefile(DEFAULT_COREFILE, "<default>", sources);
-  }
+  const byDefault = (): Corefile => parseCorefile(DEFAULT_COREFILE, "<default>", sources);
+  if (flags.config === undefined && flags.example !== true && !existsSync(path)) return byDefault;
+  const load = (): Corefile => {
+    const corefile = loadCorefile(path, sources);
+    return corefile.blocks.length === 0 ? byDefault() : corefile;
+  };
+  if (path !== "stdin") return load;
   // Standard input can be read once: a reload finds the same text again.
   let stdin: Corefile | undefined;
-  return () => (path === "stdin" ? (stdin ??= loadCorefile(path, sources)) : loadCorefile(path, sources));
+  return () => (stdin ??= load());
 }
 
 function addListen(text: string, before: readonly ListenOverride[]): readonly ListenOverride[] {
