@@ -7,7 +7,9 @@ export interface ProcessStart {
   /** Program and arguments. */
   readonly command: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Descriptors that it gets, as 3 and on; 0 to 2 are this process's. They stay the caller's. */
+  /** What it reads on standard input; undefined: this process's. */
+  readonly input?: string | undefined;
+  /** Descriptors that it gets, as 3 and on; 1 and 2 are this process's. They stay the caller's. */
   readonly descriptors: readonly number[];
   /** It gets one more, the last: called whenever it has written something there. What it writes says nothing. */
   readonly onBell: () => void;
@@ -44,9 +46,11 @@ export function withoutRestartableSequences(environment: ProcessStart["environme
 export function startProcess(start: ProcessStart): RunningProcess {
   const [program, ...args] = start.command;
   const child = spawn(program, args, {
-    stdio: ["inherit", "inherit", "inherit", ...start.descriptors, "pipe"],
+    stdio: [start.input === undefined ? "inherit" : "pipe", "inherit", "inherit", ...start.descriptors, "pipe"],
     env: start.environment,
   });
+  // One that has ended, or closed it, wanted no more.
+  child.stdin?.on("error", () => {}).end(start.input);
   const bell = child.stdio.at(-1);
   if (bell instanceof Socket) {
     bell.on("data", start.onBell);

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { childrenOf } from "../../bench/process-accounts.ts";
 import { askTcp, askUdp, NoAnswer, queryFor, TcpClient } from "../support/dns-client.ts";
 import { withoutFfi } from "../support/ffi.ts";
+import { freePort } from "../support/free-port.ts";
 import { type NodensProcess, startNodens } from "../support/nodens-process.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/nodens.js", import.meta.url));
@@ -240,6 +241,32 @@ describe("a keeper of servers that die at their start", { skip: withoutFfi }, ()
     assert.equal(await client.ended(PATIENCE_MS), "fin");
     assert.equal(addressIn(await askTcp({ port: nodens.port, wire: queryFor("b.example.org", TYPE_A) })), "192.0.2.2");
   });
+});
+
+describe("a keeper whose servers read standard input", { skip: withoutFfi }, () => {
+  for (const words of [["-c", "stdin"], ["-cstdin"], ["--config=stdin"]]) {
+    it(`gives each of them what it said: ${words.join(" ")}`, async () => {
+      const port = await freePort();
+      const child = spawn(process.execPath, [BIN, "serve", "--admin", "none", ...words]);
+      try {
+        let text = "";
+        for (const stream of [child.stdout, child.stderr]) {
+          stream.setEncoding("utf8").on("data", (part: string) => (text += part));
+        }
+        child.stdin.end(corefile(port));
+        await until("a server serves", () => text.includes("\nNodens-"));
+        assert.equal(await askA(port, "a.example.org"), "192.0.2.1");
+        const [server = 0] = childrenOf(child.pid ?? 0);
+        process.kill(server, "SIGKILL");
+        await until("another serves", () => text.includes("a server serves again"));
+        assert.equal(await askA(port, "b.example.org"), "192.0.2.2");
+      } finally {
+        child.kill("SIGTERM");
+        await once(child, "close");
+      }
+      assert.equal(child.exitCode, 0);
+    });
+  }
 });
 
 describe("the end of a keeper", { skip: withoutFfi }, () => {
