@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import type { NodePlumbing } from "../server/plumbing/open-plumbing.ts";
+import { failureText } from "../server/plumbing/failure-text.ts";
 import { openPlumbing, type Plan } from "../server/plumbing/open-plumbing.ts";
 import { PlumbingError } from "../server/plumbing/plumbing-error.ts";
 import { planText } from "../server/plumbing/plan-text.ts";
@@ -151,10 +152,6 @@ function exitCode({ failures }: Plan, isEqual: boolean): number {
 
 function isPermission({ failure }: Change): boolean {
   return failure?.reason.includes("not permitted") === true;
-}
-
-function failureText({ what, failure }: Change): string {
-  return `${what}: ${failure?.reason ?? "failed"}`;
 }
 
 function list(text: string): readonly string[] {
