@@ -9,7 +9,6 @@ import { Agent as HttpAgent, type OutgoingHttpHeaders } from "node:http";
 import { Agent as HttpsAgent, type RequestOptions } from "node:https";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
-import { describeError } from "../base/errors.ts";
 import type { KubeConfig } from "./kube-client.ts";
 import { KubeConfigError } from "./kube-errors.ts";
 import { isRecord, list, record, text } from "./raw.ts";
@@ -82,7 +81,7 @@ export async function logIn(access: ApiAccess): Promise<Login> {
 }
 
 function firstLine(cause: unknown): string {
-  return describeError(cause).trim().split("\n", 1)[0] ?? "";
+  return (cause instanceof Error ? cause.message : String(cause)).trim().split("\n", 1)[0] ?? "";
 }
 
 async function readConfig(access: ApiAccess): Promise<KubeConfig> {
