@@ -47,9 +47,8 @@ export async function logIn(access: ApiAccess): Promise<Login> {
   const cluster = config.getCurrentCluster();
   if (cluster === null) {
     const context = config.getCurrentContext();
-    throw new KubeConfigError(
-      context ? `the kubeconfig has no cluster for its context "${context}"` : "the kubeconfig has no current context",
-    );
+    const fact = context ? `no cluster for its context "${context}"` : "no current context";
+    throw new KubeConfigError(`${kubeconfigOf(access)} has ${fact}`);
   }
   const server = urlOf(cluster.server, "the cluster's server");
   // Without TLS there is nothing to verify. The package wants that said.
@@ -123,7 +122,7 @@ async function readConfig(access: ApiAccess): Promise<KubeConfig> {
       if (!any) throw new KubeConfigError(`no kubeconfig at ${files.join(", ")}`);
       if (access.context !== undefined) {
         if (config.getContextObject(access.context) === null) {
-          throw new KubeConfigError(`the kubeconfig has no context "${access.context}"`, {
+          throw new KubeConfigError(`${kubeconfigOf(access)} has no context "${access.context}"`, {
             hint: `It has ${config.contexts.map(({ name }) => name).join(", ") || "none"}`,
           });
         }
@@ -132,6 +131,13 @@ async function readConfig(access: ApiAccess): Promise<KubeConfig> {
       return config;
     }
   }
+}
+
+/** For a person. */
+function kubeconfigOf(access: ApiAccess): string {
+  return access.kind === "kubeconfig"
+    ? `the kubeconfig ${(access.files ?? defaultFiles()).join(", ")}`
+    : "the kubeconfig";
 }
 
 function defaultFiles(): readonly string[] {
