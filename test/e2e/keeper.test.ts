@@ -129,6 +129,27 @@ describe("a keeper", { skip: withoutFfi }, () => {
     await until("a server serves again", () => returns() > before);
   });
 
+  it("and its server outlive whoever reads what they log", async () => {
+    const other = await startNodens((port) => corefile(port));
+    try {
+      const { stdout, stderr } = other.child;
+      stdout?.destroy();
+      stderr?.destroy();
+      other.child.kill("SIGHUP");
+      const server = serverOf(other);
+      await sleep(500);
+      assert.equal(serverOf(other), server, "the server logged that it reloads");
+      process.kill(server, "SIGKILL");
+      await until("the keeper has another, and logged it", () => {
+        const [next] = childrenOf(other.child.pid ?? 0);
+        return next !== undefined && next !== server;
+      });
+      assert.equal(await askAgain((ms) => askA(other.port, "b.example.org", ms)), "192.0.2.2");
+    } finally {
+      assert.equal(await other.end(), 0);
+    }
+  });
+
   it("holds no more descriptors after many deaths than after one", async () => {
     const descriptors = (): number => readdirSync(`/proc/${nodens.child.pid}/fd`).length;
     await kill("SIGKILL");
