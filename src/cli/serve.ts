@@ -51,11 +51,13 @@ export function serveCommand(exit: (code: number) => void): Command {
     .description("Serve DNS as a Corefile says")
     .option("-c, --config <file>", "Corefile; `stdin` reads it there (default: ./Corefile if it exists)")
     .option("--example", "serve the example cluster on 127.0.0.1:1053, and everything else by the system's resolvers")
-    .option(
-      "-l, --listen <addr:port...>",
-      "listen here instead of where the dns:// keys of the Corefile say; may be given several times",
-      addListen,
-      [],
+    .addOption(
+      new Option(
+        "-l, --listen <addr:port...>",
+        "listen here instead of where the dns:// keys of the Corefile say; may be given several times",
+      )
+        .argParser(addListen)
+        .default([], "where they say"),
     )
     .option("-p, --port <port>", "port of server blocks that name none", integer(0, 65_535), 53)
     .option(
