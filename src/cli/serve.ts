@@ -138,7 +138,7 @@ async function serve(flags: ServeFlags): Promise<number> {
       stop(HANDED_OVER_SIGNAL);
     });
   }
-  if (flags.quiet !== true) process.stdout.write(startBanner(server, packageVersion()));
+  if (flags.quiet !== true) process.stdout.write(startBanner(server, packageVersion(), flags.listen));
   if (flags.example === true) process.stdout.write(tryCommands(server));
   const code = await ended.promise;
   await server.stop({ lameduck: !handedOver });

@@ -20,6 +20,11 @@ describe("a Corefile without a server block", () => {
       try {
         const reply = decodeMessage(await askUdp({ port, wire: queryFor("who.example.", A) }));
         assert.equal(reply.rcode, 0);
+        assert.match(
+          nodens.output(),
+          new RegExp(`^\\.:${port} on 127\\.0\\.0\\.1$`, "m"),
+          "where it listens, not where the key says",
+        );
         assert.equal(reply.additional.length, 2, "address and port of who asks");
       } finally {
         assert.equal(await nodens.end(), 0);
