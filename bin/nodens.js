@@ -4,12 +4,17 @@ import { launch } from "./launch.js";
 
 const ASIDE = ["--no-keeper", "--help", "-h"];
 
-/** Value of `--handover`, the last one; undefined without one. */
-function handoverPath(words) {
-  const at = words.findLastIndex((word) => word === "--handover" || word.startsWith("--handover="));
+/** What an option begins with, when its value is the next word or behind it in the same. */
+const CONFIG = /^(?:--config(?:$|=)|-c)/;
+const HANDOVER = /^--handover(?:$|=)/;
+
+/** Value of an option, the last one; undefined without one, or when it is empty. */
+function valueOf(words, option) {
+  const at = words.findLastIndex((word) => option.test(word));
   if (at < 0) return undefined;
-  const path = words[at] === "--handover" ? words[at + 1] : words[at].slice("--handover=".length);
-  return path === "" ? undefined : path;
+  const rest = words[at].replace(option, "");
+  const value = rest === "" && !words[at].endsWith("=") ? words[at + 1] : rest;
+  return value === "" ? undefined : value;
 }
 
 await launch({
@@ -19,5 +24,12 @@ await launch({
   serves: (args) => args[0] === "serve",
   keeps: (args) => !args.some((arg) => ASIDE.includes(arg)),
   keep: async ({ canKeep, runKeeper }, { args, command, environment }) =>
-    canKeep() ? await runKeeper({ command, environment, handover: handoverPath(args) }) : "alone",
+    canKeep()
+      ? await runKeeper({
+          command,
+          environment,
+          readsInput: valueOf(args, CONFIG) === "stdin",
+          handover: valueOf(args, HANDOVER),
+        })
+      : "alone",
 });

@@ -44,8 +44,13 @@ export class ConfigError extends NodensError {
   }
 }
 
+/** Longer ones hold a word of a file that was never meant to be read so. */
+const DESCRIPTION_MAX = 2000;
+
 /** One line for a person: the message, and the hint if there is one. */
 export function describeError(error: unknown): string {
-  if (error instanceof NodensError) return error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const shown = message.length > DESCRIPTION_MAX ? `${message.slice(0, DESCRIPTION_MAX)}…` : message;
+  const line = shown.replaceAll("\n", "\\n").replaceAll("\r", "\\r");
+  return error instanceof NodensError && error.hint !== undefined ? `${line}. ${error.hint}` : line;
 }

@@ -70,8 +70,12 @@ export class LineLog implements Log {
   }
 }
 
-/** Standard output, as CoreDNS does. */
+/** Nobody reads standard output any more, or its disk is full: lines are lost, and that is all. */
+const passOver = (): void => {};
+
+/** Standard output, as CoreDNS does. What cannot be written there stops nobody. */
 export function standardLog(): LineLog {
+  process.stdout.off("error", passOver).on("error", passOver);
   return new LineLog((line) => process.stdout.write(line));
 }
 

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../base/errors.ts";
 import type { NodePlumbing } from "../server/plumbing/open-plumbing.ts";
+import { failureText } from "../server/plumbing/failure-text.ts";
 import { openPlumbing, type Plan } from "../server/plumbing/open-plumbing.ts";
 import { PlumbingError } from "../server/plumbing/plumbing-error.ts";
 import { planText } from "../server/plumbing/plan-text.ts";
@@ -47,12 +48,15 @@ export function nodeCommand(exit: (code: number) => void): Command {
 /** The options of the agent that say what it wants of the node. */
 function withSpec(command: Command): Command {
   return command
-    .option("--localip <addresses>", "addresses that pods ask, separated by commas", list, DEFAULT_LOCAL)
-    .option(
-      "--service-ip <addresses>",
-      "addresses of the cluster DNS Service to rewrite, separated by commas",
-      list,
-      [],
+    .addOption(
+      new Option("--localip <addresses>", "addresses that pods ask, separated by commas")
+        .argParser(list)
+        .default(DEFAULT_LOCAL, DEFAULT_LOCAL.join(",")),
+    )
+    .addOption(
+      new Option("--service-ip <addresses>", "addresses of the cluster DNS Service to rewrite, separated by commas")
+        .argParser(list)
+        .default([], "none"),
     )
     .addOption(
       new Option("--intercept <how>", "how queries are caught")
@@ -65,7 +69,11 @@ function withSpec(command: Command): Command {
     .option("--interfacename <name>", "interface that carries the addresses", "nodelocaldns")
     .option("--port <port>", "port of DNS", port, 53)
     .option("--health-port <port>", "port of the liveness probe", port, 8080)
-    .option("--fallback <endpoints>", "cluster DNS endpoints while nobody serves, separated by commas", list, [])
+    .addOption(
+      new Option("--fallback <endpoints>", "cluster DNS endpoints while nobody serves, separated by commas")
+        .argParser(list)
+        .default([], "none"),
+    )
     .exitOverride();
 }
 
@@ -151,10 +159,6 @@ function exitCode({ failures }: Plan, isEqual: boolean): number {
 
 function isPermission({ failure }: Change): boolean {
   return failure?.reason.includes("not permitted") === true;
-}
-
-function failureText({ what, failure }: Change): string {
-  return `${what}: ${failure?.reason ?? "failed"}`;
 }
 
 function list(text: string): readonly string[] {

@@ -43,7 +43,7 @@ const DEFAULT_THREADS = availableParallelism() <= 4 ? 1 : 2;
 const MIB = 1024 * 1024;
 /** One Ctrl-C may come twice: from the terminal, and passed on by npm. */
 const SAME_SIGNAL_MS = 1000;
-/** What runs without a Corefile, as CoreDNS: who asks is told who it is. */
+/** What runs without a Corefile, or with one that names no server, as CoreDNS: who asks is told who it is. */
 const DEFAULT_COREFILE = ". {\n    whoami\n    log\n}\n";
 
 export function serveCommand(exit: (code: number) => void): Command {
@@ -51,11 +51,13 @@ export function serveCommand(exit: (code: number) => void): Command {
     .description("Serve DNS as a Corefile says")
     .option("-c, --config <file>", "Corefile; `stdin` reads it there (default: ./Corefile if it exists)")
     .option("--example", "serve the example cluster on 127.0.0.1:1053, and everything else by the system's resolvers")
-    .option(
-      "-l, --listen <addr:port...>",
-      "listen here instead of where the dns:// keys of the Corefile say; may be given several times",
-      addListen,
-      [],
+    .addOption(
+      new Option(
+        "-l, --listen <addr:port...>",
+        "listen here instead of where the dns:// keys of the Corefile say; may be given several times",
+      )
+        .argParser(addListen)
+        .default([], "where they say"),
     )
     .option("-p, --port <port>", "port of server blocks that name none", integer(0, 65_535), 53)
     .option(
@@ -139,7 +141,7 @@ async function serve(flags: ServeFlags): Promise<number> {
       stop(HANDED_OVER_SIGNAL);
     });
   }
-  if (flags.quiet !== true) process.stdout.write(startBanner(server, packageVersion()));
+  if (flags.quiet !== true) process.stdout.write(startBanner(server, packageVersion(), flags.listen));
   if (flags.example === true) process.stdout.write(tryCommands(server));
   const code = await ended.promise;
   await server.stop({ lameduck: !handedOver });
@@ -149,12 +151,16 @@ async function serve(flags: ServeFlags): Promise<number> {
 function corefileLoader(flags: ServeFlags, warn: (message: string) => void): () => Corefile {
   const sources = systemSources(warn, directiveStatus(builtDirectives));
   const path = flags.config ?? (flags.example === true ? packageFile("examples/Corefile") : "Corefile");
-  if (flags.config === undefined && flags.example !== true && !existsSync(path)) {
-    return () => parseCorefile(DEFAULT_COREFILE, "<default>", sources);
-  }
+  const byDefault = (): Corefile => parseCorefile(DEFAULT_COREFILE, "<default>", sources);
+  if (flags.config === undefined && flags.example !== true && !existsSync(path)) return byDefault;
+  const load = (): Corefile => {
+    const corefile = loadCorefile(path, sources);
+    return corefile.blocks.length === 0 ? byDefault() : corefile;
+  };
+  if (path !== "stdin") return load;
   // Standard input can be read once: a reload finds the same text again.
   let stdin: Corefile | undefined;
-  return () => (path === "stdin" ? (stdin ??= loadCorefile(path, sources)) : loadCorefile(path, sources));
+  return () => (stdin ??= load());
 }
 
 function addListen(text: string, before: readonly ListenOverride[]): readonly ListenOverride[] {

@@ -169,11 +169,15 @@ console.log(JSON.stringify({ kind: "ExecCredential", apiVersion, status: { token
   for (const [what, access, expected] of [
     ["that is not there", { kind: "kubeconfig", files: ["/nowhere/config"] }, /^no kubeconfig at \/nowhere\/config$/],
     ["that is no YAML", { kind: "kubeconfig", files: [write("bad.yaml", "a: [")] }, /bad\.yaml: /],
-    ["without a context", { kind: "kubeconfig", files: [write("empty.yaml", {})] }, /has no current context$/],
+    [
+      "without a context",
+      { kind: "kubeconfig", files: [write("empty.yaml", {})] },
+      /^the kubeconfig \S+empty\.yaml has no current context$/,
+    ],
     [
       "without the context",
       { kind: "kubeconfig", files: [write("x.yaml", kubeconfig("https://192.0.2.1", {}))], context: "b" },
-      /^the kubeconfig has no context "b"$/,
+      /^the kubeconfig \S+ has no context "b"$/,
     ],
     [
       "without a server",

@@ -9,7 +9,6 @@ import { Agent as HttpAgent, type OutgoingHttpHeaders } from "node:http";
 import { Agent as HttpsAgent, type RequestOptions } from "node:https";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
-import { describeError } from "../base/errors.ts";
 import type { KubeConfig } from "./kube-client.ts";
 import { KubeConfigError } from "./kube-errors.ts";
 import { isRecord, list, record, text } from "./raw.ts";
@@ -48,9 +47,8 @@ export async function logIn(access: ApiAccess): Promise<Login> {
   const cluster = config.getCurrentCluster();
   if (cluster === null) {
     const context = config.getCurrentContext();
-    throw new KubeConfigError(
-      context ? `the kubeconfig has no cluster for its context "${context}"` : "the kubeconfig has no current context",
-    );
+    const fact = context ? `no cluster for its context "${context}"` : "no current context";
+    throw new KubeConfigError(`${kubeconfigOf(access)} has ${fact}`);
   }
   const server = urlOf(cluster.server, "the cluster's server");
   // Without TLS there is nothing to verify. The package wants that said.
@@ -82,7 +80,7 @@ export async function logIn(access: ApiAccess): Promise<Login> {
 }
 
 function firstLine(cause: unknown): string {
-  return describeError(cause).trim().split("\n", 1)[0] ?? "";
+  return (cause instanceof Error ? cause.message : String(cause)).trim().split("\n", 1)[0] ?? "";
 }
 
 async function readConfig(access: ApiAccess): Promise<KubeConfig> {
@@ -124,7 +122,7 @@ async function readConfig(access: ApiAccess): Promise<KubeConfig> {
       if (!any) throw new KubeConfigError(`no kubeconfig at ${files.join(", ")}`);
       if (access.context !== undefined) {
         if (config.getContextObject(access.context) === null) {
-          throw new KubeConfigError(`the kubeconfig has no context "${access.context}"`, {
+          throw new KubeConfigError(`${kubeconfigOf(access)} has no context "${access.context}"`, {
             hint: `It has ${config.contexts.map(({ name }) => name).join(", ") || "none"}`,
           });
         }
@@ -133,6 +131,13 @@ async function readConfig(access: ApiAccess): Promise<KubeConfig> {
       return config;
     }
   }
+}
+
+/** For a person. */
+function kubeconfigOf(access: ApiAccess): string {
+  return access.kind === "kubeconfig"
+    ? `the kubeconfig ${(access.files ?? defaultFiles()).join(", ")}`
+    : "the kubeconfig";
 }
 
 function defaultFiles(): readonly string[] {

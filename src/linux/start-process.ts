@@ -8,7 +8,9 @@ export interface ProcessStart {
   /** Program and arguments. */
   readonly command: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Descriptors that it gets, as 3 and on; 0 to 2 are this process's. They stay the caller's. */
+  /** What it reads on standard input; undefined: this process's. */
+  readonly input?: string | undefined;
+  /** Descriptors that it gets, as 3 and on; 1 and 2 are this process's. They stay the caller's. */
   readonly descriptors: readonly number[];
   /** It gets one more, the last: called whenever it has written something there. What it writes says nothing. */
   readonly onBell: () => void;
@@ -47,7 +49,7 @@ export function startProcess(start: ProcessStart): RunningProcess {
   let child: ChildProcess;
   try {
     child = spawn(program, args, {
-      stdio: ["inherit", "inherit", "inherit", ...start.descriptors, "pipe"],
+      stdio: [start.input === undefined ? "inherit" : "pipe", "inherit", "inherit", ...start.descriptors, "pipe"],
       env: start.environment,
     });
   } catch (error) {
@@ -55,6 +57,8 @@ export function startProcess(start: ProcessStart): RunningProcess {
     setImmediate(() => start.onEnd({ kind: "error", message: describeError(error) }));
     return { pid: undefined, kill: () => undefined };
   }
+  // One that has ended, or closed it, wanted no more.
+  child.stdin?.on("error", () => {}).end(start.input);
   // Where there were no descriptors for it there is not even an array.
   const stdio: ChildProcess["stdio"] | undefined = child.stdio;
   const bell = stdio?.at(-1);

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { childrenOf } from "../../bench/process-accounts.ts";
 import { askTcp, askUdp, NoAnswer, queryFor, TcpClient } from "../support/dns-client.ts";
 import { withoutFfi } from "../support/ffi.ts";
+import { freePort } from "../support/free-port.ts";
 import { type NodensProcess, startNodens } from "../support/nodens-process.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/nodens.js", import.meta.url));
@@ -128,6 +129,27 @@ describe("a keeper", { skip: withoutFfi }, () => {
     await until("a server serves again", () => returns() > before);
   });
 
+  it("and its server outlive whoever reads what they log", async () => {
+    const other = await startNodens((port) => corefile(port));
+    try {
+      const { stdout, stderr } = other.child;
+      stdout?.destroy();
+      stderr?.destroy();
+      other.child.kill("SIGHUP");
+      const server = serverOf(other);
+      await sleep(500);
+      assert.equal(serverOf(other), server, "the server logged that it reloads");
+      process.kill(server, "SIGKILL");
+      await until("the keeper has another, and logged it", () => {
+        const [next] = childrenOf(other.child.pid ?? 0);
+        return next !== undefined && next !== server;
+      });
+      assert.equal(await askAgain((ms) => askA(other.port, "b.example.org", ms)), "192.0.2.2");
+    } finally {
+      assert.equal(await other.end(), 0);
+    }
+  });
+
   it("holds no more descriptors after many deaths than after one", async () => {
     const descriptors = (): number => readdirSync(`/proc/${nodens.child.pid}/fd`).length;
     await kill("SIGKILL");
@@ -240,6 +262,32 @@ describe("a keeper of servers that die at their start", { skip: withoutFfi }, ()
     assert.equal(await client.ended(PATIENCE_MS), "fin");
     assert.equal(addressIn(await askTcp({ port: nodens.port, wire: queryFor("b.example.org", TYPE_A) })), "192.0.2.2");
   });
+});
+
+describe("a keeper whose servers read standard input", { skip: withoutFfi }, () => {
+  for (const words of [["-c", "stdin"], ["-cstdin"], ["--config=stdin"]]) {
+    it(`gives each of them what it said: ${words.join(" ")}`, async () => {
+      const port = await freePort();
+      const child = spawn(process.execPath, [BIN, "serve", "--admin", "none", ...words]);
+      try {
+        let text = "";
+        for (const stream of [child.stdout, child.stderr]) {
+          stream.setEncoding("utf8").on("data", (part: string) => (text += part));
+        }
+        child.stdin.end(corefile(port));
+        await until("a server serves", () => text.includes("\nNodens-"));
+        assert.equal(await askA(port, "a.example.org"), "192.0.2.1");
+        const [server = 0] = childrenOf(child.pid ?? 0);
+        process.kill(server, "SIGKILL");
+        await until("another serves", () => text.includes("a server serves again"));
+        assert.equal(await askA(port, "b.example.org"), "192.0.2.2");
+      } finally {
+        child.kill("SIGTERM");
+        await once(child, "close");
+      }
+      assert.equal(child.exitCode, 0);
+    });
+  }
 });
 
 describe("the end of a keeper", { skip: withoutFfi }, () => {

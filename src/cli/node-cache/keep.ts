@@ -24,7 +24,13 @@ export async function keepNodeCache({ args, command, environment }: KeepStart): 
     const node = await nodePlanOf(settings);
     const told = JSON.stringify(toldOf(node.plumbing));
     const handover = settings.handover === "" ? undefined : settings.handover;
-    return await runKeeper({ command, environment: { ...environment, [PLUMBING_VARIABLE]: told }, handover, node });
+    return await runKeeper({
+      command,
+      environment: { ...environment, [PLUMBING_VARIABLE]: told },
+      readsInput: settings.corefilePath === "stdin",
+      handover,
+      node,
+    });
   } catch (error) {
     if (!(error instanceof NodensError)) throw error;
     process.stderr.write(`node-cache: ${describeError(error)}\n`);

@@ -189,10 +189,15 @@ export class CacheFileEntries implements EntrySource {
   }
 }
 
+/** Whether this was written as a cache file, of whichever version. @param bytes the first four, or more */
+export function beginsAsCacheFile(bytes: Uint8Array): boolean {
+  return bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === MAGIC;
+}
+
 /** @throws CacheFileError when any bit of the file is not as it was written */
 function wholeHeader(bytes: Uint8Array<ArrayBuffer>): DataView {
   const header = new DataView(bytes.buffer, 0, Math.min(bytes.length, FILE_HEADER_BYTES));
-  if (bytes.length < 4 || header.getUint32(0, true) !== MAGIC) throw new CacheFileError("it is no cache file");
+  if (!beginsAsCacheFile(bytes)) throw new CacheFileError("it is no cache file");
   if (bytes.length < FILE_HEADER_BYTES) throw new CacheFileError("it is cut short");
   const version = header.getUint32(4, true);
   const layout = header.getUint32(8, true);

@@ -155,7 +155,7 @@ describe("the cache file", () => {
   it("that cannot be written is one line, and leaves nothing behind", async () => {
     for (const [place, reason] of [
       [join(folder, "no", "such", "folder"), /ENOENT/],
-      [folder, /EISDIR|ENOTEMPTY|EEXIST/],
+      [folder, /no regular file/],
     ] as const) {
       const { file, log } = started(place);
       await file.write();
@@ -167,6 +167,27 @@ describe("the cache file", () => {
       assert.deepEqual(readdirSync(folder), []);
       assert.equal(existsSync(`${place}.tmp`), false);
     }
+  });
+
+  it("is not written in the place of another file, or of a device", async () => {
+    writeFileSync(path, "precious");
+    // The link would be replaced, not the device.
+    const device = join(folder, "device");
+    symlinkSync("/dev/null", device);
+    for (const place of [path, device]) {
+      const { file, log } = started(place);
+      await file.write();
+      await file.close();
+      assert.match(
+        log.lines.join("\n"),
+        /^\[ERROR\] cache file \S+ cannot be written: what is there is no .*, and stays$/,
+      );
+    }
+    assert.equal(readFileSync(path, "utf8"), "precious");
+    assert.ok(statSync(device).isCharacterDevice());
+    assert.deepEqual(readdirSync(folder), ["cache", "device"]);
+    writeFileSync(path, "");
+    await written();
   });
 
   it("is not written through a link that somebody has put beside it", async () => {

@@ -4,13 +4,19 @@
  * A cache is worth a warm start and no more: whatever goes wrong is one line in the log, and the server serves. A file is
  * written beside the old one and takes its place when it is whole on the disk, so there is never half of one.
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import type { Clock } from "../../base/clock.ts";
 import { describeError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { AnswerStore } from "../cache/answer-store.ts";
-import { CacheFileEntries, CacheFileError, CacheFileWriter, FILE_HEADER_BYTES } from "../cache/cache-file-format.ts";
+import {
+  beginsAsCacheFile,
+  CacheFileEntries,
+  CacheFileError,
+  CacheFileWriter,
+  FILE_HEADER_BYTES,
+} from "../cache/cache-file-format.ts";
 
 /** Between two times that it is written. */
 const WRITE_EVERY_MS = 300_000;
@@ -132,7 +138,29 @@ function readWhole(path: string, maxBytes: number): Uint8Array<ArrayBuffer> | un
   }
 }
 
+/** A path that was mistyped costs nobody a file, or a device. @throws CacheFileError, or what the file system says */
+async function checkReplaceable(path: string): Promise<void> {
+  let there: Stats;
+  try {
+    there = await stat(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
+    throw error;
+  }
+  if (!there.isFile()) throw new CacheFileError("what is there is no regular file, and stays");
+  if (there.size === 0) return;
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(4), 0, 4, 0);
+    if (!beginsAsCacheFile(buffer.subarray(0, bytesRead)))
+      throw new CacheFileError("what is there is no cache file, and stays");
+  } finally {
+    await file.close();
+  }
+}
+
 async function writeWhole(path: string, writer: CacheFileWriter): Promise<void> {
+  await checkReplaceable(path);
   const temporary = `${path}.tmp`;
   await rm(temporary, { force: true });
   // Never through a link that somebody else has put there.

@@ -1,4 +1,5 @@
 /** The keeper of a server: entry of the process, loaded by the launchers in `bin/`. */
+import { readFileSync } from "node:fs";
 import { systemClock } from "../../base/clock.ts";
 import { describeError } from "../../base/errors.ts";
 import { standardLog } from "../../base/log.ts";
@@ -14,6 +15,8 @@ export interface KeeperOptions {
   /** Program and arguments of a server. */
   readonly command: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Servers read their configuration on standard input. It can be read once, so it is read here and given to each. */
+  readonly readsInput: boolean;
   /** Path of the socket by which instances hand over, one to the next; undefined: none do. */
   readonly handover?: string | undefined;
   /** What this keeper does to the node; undefined: nothing. */
@@ -28,6 +31,8 @@ export function canKeep(): boolean {
 /** Runs servers until one ends in good order, or the first one fails to start. @returns the exit code */
 export async function runKeeper(options: KeeperOptions): Promise<number> {
   const log = standardLog();
+  // Before there are handlers of signals: whoever is asked for input may be slow to give it, and is not to be waited for.
+  const input = options.readsInput ? standardInput() : undefined;
   let handover: Handover | undefined;
   try {
     handover = options.handover === undefined ? undefined : Handover.begin(options.handover, log);
@@ -39,6 +44,7 @@ export async function runKeeper(options: KeeperOptions): Promise<number> {
   let served = false;
   const supervisor = new Supervisor({
     ...options,
+    input,
     log,
     clock: systemClock,
     inheritance: handover?.inheritance,
@@ -83,4 +89,13 @@ export async function runKeeper(options: KeeperOptions): Promise<number> {
   await node?.finish(served);
   handover?.close();
   return exitCode(code);
+}
+
+/** @returns undefined when it cannot be read: a server that tries says so */
+function standardInput(): string | undefined {
+  try {
+    return readFileSync(0, "utf8");
+  } catch {
+    return undefined;
+  }
 }

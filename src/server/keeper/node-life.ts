@@ -8,6 +8,7 @@
 import { rmSync, readFileSync, writeFileSync } from "node:fs";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
+import { failureText } from "../plumbing/failure-text.ts";
 import { type Change, LEASE_REFRESH_MS, type Plumbing } from "../plumbing/plumbing.ts";
 import {
   BACKENDS,
@@ -234,7 +235,7 @@ export class NodeLife {
     for (const { kind, what, failure } of changes) {
       if (failure !== undefined) {
         this.#count(NODE_ERRORS_FLOAT + SETUP_ERROR_TYPES.indexOf(failure.errorType), 1);
-        log.error(`${what}: ${failure.reason}`);
+        log.error(failureText({ what, failure }));
       } else if (this.#isInterface(what)) {
         log.info(`${kind === "removed" ? "Removed" : "Added"} interface - ${this.#parts.interfaceName}`);
       } else if (what.startsWith("address ")) {

@@ -55,6 +55,8 @@ export interface SupervisorOptions {
   /** Program and arguments of a server. */
   readonly command: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What each server reads on standard input; undefined: what is left of ours. */
+  readonly input?: string | undefined;
   readonly log: Log;
   readonly clock: Clock;
   /** Taken from another keeper, whose server still serves. */
@@ -214,12 +216,13 @@ export class Supervisor {
   }
 
   #start(): void {
-    const { log, command, environment } = this.#options;
+    const { log, command, environment, input } = this.#options;
     clearBeats(this.#words);
     const [ours, theirs] = createChannelPair();
     const channel = new Channel(ours);
     const child = startProcess({
       command,
+      input,
       environment: {
         ...withoutRestartableSequences(environment),
         [CHANNEL_VARIABLE]: String(CHANNEL_FD),

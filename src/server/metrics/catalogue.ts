@@ -221,7 +221,7 @@ export const CATALOGUE = {
   coredns_hosts_reload_timestamp_seconds: {
     kind: "gauge",
     home: "events",
-    help: "Unix time at which a hosts file was last read.",
+    help: "Time of modification of the hosts file that was read last, in Unix seconds.",
     labels: [],
   },
   coredns_reload_failed_total: {

@@ -1,4 +1,5 @@
 /** A plan as text: what `--dry-run` prints. */
+import { failureText } from "./failure-text.ts";
 import type { Plan } from "./open-plumbing.ts";
 
 /**
@@ -15,6 +16,6 @@ export function planText({ steps, failures }: Plan): string {
     else parts.push(`${program} <<'END'\n`, input, "END\n");
     last = program;
   }
-  for (const { what, failure } of failures) parts.push(`# ${what}: ${failure?.reason}\n`);
+  for (const each of failures) parts.push(`# ${failureText(each)}\n`);
   return parts.join("");
 }

@@ -87,7 +87,8 @@ export class SharedCluster {
         if (held.holders > 0) return;
         this.#held.delete(key);
         held.watch.stop();
-        this.#noteState();
+        // What nobody holds is not out of date any more; it has not become current either.
+        if (this.staleReason === undefined) this.#staleSinceMs = undefined;
       },
     };
   }
@@ -108,7 +109,7 @@ export class SharedCluster {
   #make(kind: Kind): TableOf[Kind] {
     const wallMs = (): number => this.#clock.wallMs();
     const onState = (table: { readonly isDenied: boolean; readonly staleReason: string | undefined }): void => {
-      if (table.isDenied) this.#log.warning(`${this.source.name}: ${table.staleReason}; what needs them goes without`);
+      if (table.isDenied) this.#log.warning(`${this.#named(table.staleReason)}; what needs them goes without`);
       this.#noteState();
     };
     switch (kind) {
@@ -130,11 +131,17 @@ export class SharedCluster {
     const reason = this.staleReason;
     if (reason !== undefined && this.#staleSinceMs === undefined) {
       this.#staleSinceMs = this.#clock.monotonicMs();
-      this.#log.warning(`${this.source.name}: ${reason}; what is known is served on`);
+      this.#log.warning(`${this.#named(reason)}; what is known is served on`);
     } else if (reason === undefined && this.#staleSinceMs !== undefined) {
       const seconds = Math.round(this.staleS);
       this.#staleSinceMs = undefined;
       this.#log.info(`${this.source.name}: up to date again after ${seconds} s`);
     }
+  }
+
+  /** Some reasons name the source themselves. */
+  #named(reason: string | undefined): string {
+    const { name } = this.source;
+    return reason?.startsWith(`${name}: `) === true ? reason : `${name}: ${reason}`;
   }
 }

@@ -1,5 +1,6 @@
 /** A hosts file that is read again when it changes. */
 import { readFileSync, statSync } from "node:fs";
+import { describeError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import { HostMap, type HostsOptions, readHosts } from "./host-map.ts";
 
@@ -18,6 +19,8 @@ export class HostsFile {
   #modifiedMs: number;
   #bytes: number;
   #timer: NodeJS.Timeout | undefined;
+  /** Why it could not be read at the last look: the same reason is told once. */
+  #complaint: string | undefined;
 
   constructor(options: HostsFileOptions) {
     this.#options = options;
@@ -25,6 +28,7 @@ export class HostsFile {
     this.#modifiedMs = -1;
     this.#bytes = -1;
     this.#timer = undefined;
+    this.#complaint = undefined;
   }
 
   get map(): HostMap {
@@ -54,12 +58,22 @@ export class HostsFile {
       text = readFileSync(path, "utf8");
       this.#modifiedMs = mtimeMs;
       this.#bytes = size;
-    } catch {
-      // `setup` warned of it once.
+      this.#complaint = undefined;
+    } catch (error) {
+      this.#complain(error);
       return;
     }
     this.#map = readHosts(text, this.#options);
     log.debug(`Parsed hosts file into ${this.#map.size} entries`);
     onRead(this.#map, this.#modifiedMs);
+  }
+
+  /** `setup` has warned of what was missing or a folder then, and what is missing later may come back. */
+  #complain(error: unknown): void {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "EISDIR")) return;
+    const complaint = describeError(error);
+    const { path, log } = this.#options;
+    if (complaint !== this.#complaint) log.warning(`Hosts file ${path} cannot be read: ${complaint}`);
+    this.#complaint = complaint;
   }
 }

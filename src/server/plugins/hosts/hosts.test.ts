@@ -341,6 +341,20 @@ describe("reading the hosts file again", () => {
     });
   });
 
+  it("tells once that the file cannot be read", { skip: process.platform !== "linux" }, async (test) => {
+    mock.timers.enable({ apis: ["setInterval"] });
+    test.after(() => mock.timers.reset());
+    // Reading it fails for root too, who may read files of any mode.
+    await started(". {\nhosts /proc/self/mem\n}", async ({ context }) => {
+      mock.timers.tick(10_000);
+      assert.equal(context.log.lines.length, 1);
+      assert.match(
+        context.log.lines[0] ?? "",
+        /^\[WARNING\] plugin\/hosts: Hosts file \/proc\/self\/mem cannot be read: EIO/,
+      );
+    });
+  });
+
   it("can be turned off, and ends when the plugin is stopped", async (test) => {
     mock.timers.enable({ apis: ["setInterval"] });
     test.after(() => mock.timers.reset());
