@@ -96,9 +96,20 @@ export class KubernetesHandler implements Handler {
     if (!(found instanceof Uint8Array) && found.kind === "targets") found = this.#made(query, zone, found) ?? EMPTY;
     if (found instanceof Uint8Array) return { wire: found, plugin: NAME };
     if (found.kind === "unknown") return this.#unknown(query);
-    if (found.kind === "alias") return this.#alias(query, zone, cluster, found.target);
+    if (found.kind === "alias") {
+      const { target } = found;
+      const answer = await this.#alias(query, zone, cluster, target);
+      // What was held of the name was dropped while this was under way: it would come too late, and stay.
+      const now = this.#find(query, zone, labels, cluster);
+      const isStill = !(now instanceof Uint8Array) && now.kind === "alias" && now.target === target;
+      return isStill ? answer : this.serve(query);
+    }
     if (found.kind === "none") {
-      if (isInside(query, this.#fallthrough)) return this.#next.serve(query);
+      if (isInside(query, this.#fallthrough)) {
+        const answer = await this.#next.serve(query);
+        const now = this.#find(query, zone, labels, cluster);
+        return !(now instanceof Uint8Array) && now.kind === "none" ? answer : this.serve(query);
+      }
       if (!isSure(cluster) && isInside(query, this.#fallthroughUnsure)) return this.#standIn(query);
     }
     const rcode = found.kind === "none" ? RCODE_NXDOMAIN : RCODE_NOERROR;

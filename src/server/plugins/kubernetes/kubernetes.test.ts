@@ -14,6 +14,8 @@ import { freePort } from "../../../../test/support/free-port.ts";
 
 /** A change of an object is in the answers after so long at most. */
 const VISIBLE_MS = 1000;
+/** Whatever a busy machine makes of it. */
+const LONG_MS = 10_000;
 /** What another plugin said in place of the objects is no longer said after so long (its TTL is 5 s). */
 const STAND_IN_MS = 7000;
 
@@ -182,6 +184,27 @@ describe("a change of an object, with answers in the cache", () => {
     assert.equal(await metric("nodens_kubernetes_answers_dropped_total"), dropped + 2);
     assert.equal(await ask("www.example.org"), "NOERROR 192.0.2.1");
     assert.equal(upstream.queries.length, 1, "names outside stay in the cache");
+  });
+
+  it("is in answers that were under way: of the next plugin, and of a Service that stands for another name", async (t) => {
+    const { api, upstream, ask, until } = await cluster(t, "fallthrough");
+    api.put("services", alias("shop", "old.example.org"));
+    await until("shop.prod.svc.cluster.local", "CNAME", "NOERROR old.example.org.");
+    const held = Promise.withResolvers<void>();
+    upstream.use(async (query) => {
+      if (/^(new|old)\./.test(query.name)) await held.promise;
+      return answerA("192.0.2.1", 60)(query);
+    });
+    const underWay = [ask("new.prod.svc.cluster.local"), ask("shop.prod.svc.cluster.local")];
+    await upstream.untilQueries(2, LONG_MS);
+    api.put("services", service("new", "10.96.0.7"));
+    api.put("services", alias("shop", "other.example.org"));
+    await until("shop.prod.svc.cluster.local", "CNAME", "NOERROR other.example.org.", LONG_MS);
+    held.resolve();
+    const expected = ["NOERROR 10.96.0.7", "NOERROR 192.0.2.1 other.example.org."];
+    assert.deepEqual(await Promise.all(underWay), expected);
+    assert.equal(await ask("new.prod.svc.cluster.local"), expected[0]);
+    assert.equal(await ask("shop.prod.svc.cluster.local"), expected[1]);
   });
 
   it("drops nothing that it is not about", async (t) => {
