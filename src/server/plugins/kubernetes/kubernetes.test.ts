@@ -47,6 +47,7 @@ function slice(of: string, endpoints: Readonly<Record<string, string>>, notReady
 interface Cluster {
   readonly api: TestApiServer;
   readonly running: RunningServer;
+  readonly corefile: string;
   readonly upstream: ScriptedUpstream;
   query(name: string, type?: string): Promise<Message>;
   /** Response code, and the answers' data. */
@@ -113,7 +114,7 @@ async function cluster(
     }
     assert.equal(said, expected, `${name} ${type}`);
   };
-  return { api, running, upstream, query, ask, metric, until };
+  return { api, running, corefile: text, upstream, query, ask, metric, until };
 }
 
 describe("a change of an object, with answers in the cache", () => {
@@ -317,6 +318,19 @@ describe("kubernetes in front of a forwarder", () => {
     assert.equal(await running.server.reload(), undefined);
     for (let i = 0; i < 50 && api.openWatches > 0; i++) await delay(20);
     assert.equal(api.openWatches, 0);
+  });
+
+  it("has no answers from before a configuration in between, under which objects changed", async (t) => {
+    const { api, running, corefile, ask, until } = await cluster(t);
+    api.put("services", service("web", "10.96.0.1"));
+    await until("web.prod.svc.cluster.local", "A", "NOERROR 10.96.0.1", LONG_MS);
+    running.configure(corefile.replace("ttl 30", "ttl 29"));
+    assert.equal(await running.server.reload(), undefined);
+    api.put("services", service("web", "10.96.0.2"));
+    await until("web.prod.svc.cluster.local", "A", "NOERROR 10.96.0.2", LONG_MS);
+    running.configure(corefile);
+    assert.equal(await running.server.reload(), undefined);
+    assert.equal(await ask("web.prod.svc.cluster.local"), "NOERROR 10.96.0.2");
   });
 
   it("cuts a large set for UDP and gives all of it over TCP", async (t) => {

@@ -77,6 +77,15 @@ class Kubernetes implements PluginInstance {
     this.#searchPaths = new SearchPaths(zones, nodeSearchList(resolvConf));
     const changes = new ChangedNames({ cluster, zones, zonal, onChange: (names) => this.#forget(names) });
     this.#ends.push(() => changes.stop());
+    // Of a block that was configured before, and then was not, answers may be left that nobody kept true.
+    let isKept = true;
+    const { shared: leases, partition } = this.#context;
+    const keeping = leases.acquire(
+      `kubernetes answers ${partition}`,
+      () => (isKept = false),
+      () => {},
+    );
+    this.#ends.push(() => keeping.release());
     const { slices } = cluster.tables;
     if (slices !== undefined) {
       this.#ends.push(slices.listen((after) => this.#measure(cluster, after)));
@@ -88,6 +97,7 @@ class Kubernetes implements PluginInstance {
       this.#ends.push(() => endpoints.stop());
     }
     await this.#whenSynced(cluster);
+    if (!isKept && cluster.isSynced) this.#forget("all");
   }
 
   async stop(): Promise<void> {
