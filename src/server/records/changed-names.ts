@@ -60,7 +60,7 @@ export class ChangedNames {
     if (service === undefined) return;
     const { slices } = this.#options.cluster.tables;
     const owner = [service.name, service.namespace, "svc"];
-    this.#own(owner, service);
+    this.#add(owner);
     for (const one of [before, after]) {
       for (const { name, protocol } of one?.ports ?? []) this.#add([`_${name}`, `_${protocol}`, ...owner]);
       for (const address of one?.clusterIPs ?? []) this.#address(address);
@@ -91,8 +91,7 @@ export class ChangedNames {
       const service = multicluster ? undefined : tables.services.find(slice.namespace, slice.service);
       // The records of a Service with an address of its own say nothing about endpoints.
       if (multicluster || service === undefined || service.headless || options.ignoresEmpty) {
-        if (multicluster) this.#add(owner, true);
-        else this.#own(owner, { name: slice.service, namespace: slice.namespace });
+        this.#add(owner, multicluster);
         for (const { name, protocol } of slice.ports) this.#add([`_${name}`, `_${protocol}`, ...owner], multicluster);
       }
       if (slice === before) note(known, slice);
@@ -134,24 +133,25 @@ export class ChangedNames {
     }
   }
 
-  /** A Service's own name, and those of the Services that stand for it. */
-  #own(owner: readonly string[], { name, namespace }: Pick<Service, "name" | "namespace">): void {
-    this.#add(owner);
-    for (const zone of this.#options.zones) {
-      if (zone.reverse) continue;
-      const target = `${name}.${namespace}.svc.${zone.text.replace(/\.$/, "")}`;
-      for (const alias of this.#options.cluster.tables.services.aliasesOf(target)) {
-        if (alias.name !== name || alias.namespace !== namespace) this.#add([alias.name, alias.namespace, "svc"]);
+  /** A name, and those of the Services that stand for it, also by way of others. */
+  #add(labels: readonly string[], multicluster = false): void {
+    if (this.#isAll()) return;
+    const targets = this.#putBelow(labels, multicluster);
+    for (const target of targets) {
+      for (const { name, namespace } of this.#options.cluster.tables.services.aliasesOf(target)) {
+        targets.push(...this.#putBelow([name, namespace, "svc"], false));
       }
     }
   }
 
-  #add(labels: readonly string[], multicluster = false): void {
-    if (this.#isAll()) return;
+  /** @returns names, as an ExternalName has them, that were not noted yet */
+  #putBelow(labels: readonly string[], multicluster: boolean): string[] {
+    const added: string[] = [];
     for (const zone of this.#options.zones) {
       if (zone.reverse || zone.multicluster !== multicluster) continue;
-      this.#put(nameBelow(labels, zone));
+      if (this.#put(nameBelow(labels, zone))) added.push([...labels, zone.text].join(".").replace(/\.+$/, ""));
     }
+    return added;
   }
 
   #address(address: string): void {
@@ -173,11 +173,14 @@ export class ChangedNames {
     this.#schedule();
   }
 
-  #put(name: Uint8Array | undefined): void {
-    if (name === undefined || this.#all) return;
+  /** @returns whether the name is there now and was not before */
+  #put(name: Uint8Array | undefined): boolean {
+    if (name === undefined || this.#all) return false;
+    const { size } = this.#names;
     this.#names.set(Buffer.from(name.buffer, name.byteOffset, name.length).toString("latin1"), name);
     if (this.#names.size > NAMES_MAX) this.#everything();
     else this.#schedule();
+    return this.#names.size > size;
   }
 
   #schedule(): void {
