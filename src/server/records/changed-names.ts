@@ -13,13 +13,18 @@ import { type ClusterZone, nameBelow } from "./zone.ts";
 
 /** From so many names on, all names of the zones are meant. */
 const NAMES_MAX = 20_000;
+/** Likewise from so many on whose lower names are meant: each is looked for among all answers. */
+const TREES_MAX = 64;
 
 export interface ChangedNamesOptions {
   readonly cluster: Cluster;
   readonly zones: readonly ClusterZone[];
   readonly zonal: boolean;
-  /** @param names wire form, lower case; "all": every name of the zones */
-  readonly onChange: (names: readonly Uint8Array[] | "all") => void;
+  /**
+   * @param names wire form, lower case; "all": every name of the zones
+   * @param trees names that all names below are meant of too, likewise
+   */
+  readonly onChange: (names: readonly Uint8Array[] | "all", trees: readonly Uint8Array[]) => void;
 }
 
 export class ChangedNames {
@@ -27,12 +32,14 @@ export class ChangedNames {
   readonly #ends: (() => void)[];
   /** By their bytes as text, so that each is there once. */
   #names: Map<string, Uint8Array>;
+  #trees: Map<string, Uint8Array>;
   #all: boolean;
   #scheduled: NodeJS.Immediate | undefined;
 
   constructor(options: ChangedNamesOptions) {
     this.#options = options;
     this.#names = new Map();
+    this.#trees = new Map();
     this.#all = false;
     this.#scheduled = undefined;
     const { services, namespaces, slices, pods, imports } = options.cluster.tables;
@@ -66,6 +73,7 @@ export class ChangedNames {
       for (const address of one?.clusterIPs ?? []) this.#address(address);
     }
     if (sameShape(after, before)) return;
+    this.#topology(owner);
     for (const slice of slices?.of(service.namespace, service.name) ?? []) this.#endpoints(slice, owner, () => true);
   }
 
@@ -109,22 +117,31 @@ export class ChangedNames {
   }
 
   #endpoints(slice: EndpointSlice, owner: readonly string[], isMeant: (key: string) => boolean): void {
-    const { cluster, zonal } = this.#options;
+    const { cluster } = this.#options;
     const multicluster = slice.cluster !== "";
-    const topologyZones = new Set<string>();
+    let isOne = false;
     for (const endpoint of slice.endpoints) {
       for (const address of endpoint.addresses) {
         if (!isMeant(keyOfEndpoint(endpoint, address))) continue;
         const name = endpointName(endpoint, address, cluster.options.usesPodNames);
         this.#add(multicluster ? [name, slice.cluster.toLowerCase(), ...owner] : [name, ...owner], multicluster);
         if (!multicluster) this.#address(address);
-        if (endpoint.zone !== "") topologyZones.add(endpoint.zone.toLowerCase());
+        isOne = true;
       }
     }
-    if (!zonal || multicluster) return;
-    for (const topologyZone of topologyZones) {
-      for (const directive of ["pin", "prefer"]) this.#add([...topologyZone.split("."), directive, "_zone", ...owner]);
+    if (isOne && !multicluster) this.#topology(owner);
+  }
+
+  /** Names of a Service in topology zones: `prefer` of a zone without endpoints has those of all the others. */
+  #topology(owner: readonly string[]): void {
+    if (!this.#options.zonal || this.#isAll()) return;
+    for (const zone of this.#options.zones) {
+      if (zone.reverse || zone.multicluster) continue;
+      const name = nameBelow(["_zone", ...owner], zone);
+      if (name !== undefined) this.#trees.set(textOf(name), name);
     }
+    if (this.#trees.size > TREES_MAX) this.#everything();
+    else this.#schedule();
   }
 
   #pod(after: Pod | undefined, before: Pod | undefined): void {
@@ -170,6 +187,7 @@ export class ChangedNames {
   #everything(): void {
     this.#all = true;
     this.#names.clear();
+    this.#trees.clear();
     this.#schedule();
   }
 
@@ -177,7 +195,7 @@ export class ChangedNames {
   #put(name: Uint8Array | undefined): boolean {
     if (name === undefined || this.#all) return false;
     const { size } = this.#names;
-    this.#names.set(Buffer.from(name.buffer, name.byteOffset, name.length).toString("latin1"), name);
+    this.#names.set(textOf(name), name);
     if (this.#names.size > NAMES_MAX) this.#everything();
     else this.#schedule();
     return this.#names.size > size;
@@ -186,12 +204,19 @@ export class ChangedNames {
   #schedule(): void {
     this.#scheduled ??= setImmediate(() => {
       const changed = this.#all ? ("all" as const) : [...this.#names.values()];
+      const trees = [...this.#trees.values()];
       this.#scheduled = undefined;
       this.#names = new Map();
+      this.#trees = new Map();
       this.#all = false;
-      this.#options.onChange(changed);
+      this.#options.onChange(changed, trees);
     });
   }
+}
+
+/** A name's bytes, for a key. */
+function textOf(name: Uint8Array): string {
+  return Buffer.from(name.buffer, name.byteOffset, name.length).toString("latin1");
 }
 
 /** Whether endpoints mean the same to both. */

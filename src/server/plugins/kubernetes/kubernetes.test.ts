@@ -164,6 +164,17 @@ describe("a change of an object, with answers in the cache", () => {
     assert.equal(await ask("db-0.db.prod.svc.cluster.local"), "NOERROR 10.244.0.1");
   });
 
+  it("is one of what is preferred in a topology zone without endpoints too", async (t) => {
+    const { api, ask, until } = await cluster(t, "zonal");
+    api.put("services", service("db", "None"));
+    api.put("endpointslices", slice("db", { "10.244.0.1": "" }));
+    await until("db.prod.svc.cluster.local", "A", "NOERROR 10.244.0.1", LONG_MS);
+    assert.equal(await ask("west.prefer._zone.db.prod.svc.cluster.local"), "NOERROR 10.244.0.1");
+    api.put("endpointslices", slice("db", { "10.244.0.2": "" }));
+    await until("db.prod.svc.cluster.local", "A", "NOERROR 10.244.0.2", LONG_MS);
+    assert.equal(await ask("west.prefer._zone.db.prod.svc.cluster.local"), "NOERROR 10.244.0.2");
+  });
+
   it("is seen through a Service that stands for another", async (t) => {
     const { api, until } = await cluster(t);
     api.put("services", service("web", "10.96.0.1"));

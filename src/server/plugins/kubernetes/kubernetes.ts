@@ -75,7 +75,7 @@ class Kubernetes implements PluginInstance {
     this.#cluster = cluster;
     const { zones, zonal, resolvConf } = this.#settings;
     this.#searchPaths = new SearchPaths(zones, nodeSearchList(resolvConf));
-    const changes = new ChangedNames({ cluster, zones, zonal, onChange: (names) => this.#forget(names) });
+    const changes = new ChangedNames({ cluster, zones, zonal, onChange: (...changed) => this.#forget(...changed) });
     this.#ends.push(() => changes.stop());
     // Of a block that was configured before, and then was not, answers may be left that nobody kept true.
     let isKept = true;
@@ -183,11 +183,11 @@ class Kubernetes implements PluginInstance {
   }
 
   /** What was answered for the names is not to be answered again. */
-  #forget(names: readonly Uint8Array[] | "all"): void {
+  #forget(names: readonly Uint8Array[] | "all", trees: readonly Uint8Array[] = []): void {
     const { store, partition, metrics } = this.#context;
-    let dropped = 0;
-    if (names === "all") for (const zone of this.#settings.zones) dropped += store.removeBelow(partition, zone.name);
-    else dropped = store.removeNames(partition, names);
+    const below = names === "all" ? this.#settings.zones.map(({ name }) => name) : trees;
+    let dropped = names === "all" ? 0 : store.removeNames(partition, names);
+    for (const tree of below) dropped += store.removeBelow(partition, tree);
     if (dropped === 0) return;
     metrics.counter("nodens_kubernetes_answers_dropped_total").with(sourceLabel(this.#settings.source)).add(dropped);
   }
