@@ -11,6 +11,7 @@ import { type RunningServer, runServer } from "../../../../test/support/running-
 import { answerA, type ScriptedUpstream, startUpstream } from "../../../../test/support/scripted-upstream.ts";
 import { parseExposition } from "../../../../test/support/exposition.ts";
 import { freePort } from "../../../../test/support/free-port.ts";
+import { localAddresses } from "./name-servers.ts";
 
 /** A change of an object is in the answers after so long at most. */
 const VISIBLE_MS = 1000;
@@ -173,6 +174,20 @@ describe("a change of an object, with answers in the cache", () => {
     api.put("endpointslices", slice("db", { "10.244.0.2": "" }));
     await until("db.prod.svc.cluster.local", "A", "NOERROR 10.244.0.2", LONG_MS);
     assert.equal(await ask("west.prefer._zone.db.prod.svc.cluster.local"), "NOERROR 10.244.0.2");
+  });
+
+  it("is one of the zone's servers, where this server is an endpoint", async (t) => {
+    const { api, ask, until } = await cluster(t);
+    const [own] = localAddresses([]);
+    assert.ok(own !== undefined);
+    api.put("services", service("web", "10.96.0.1"));
+    await until("web.prod.svc.cluster.local", "A", "NOERROR 10.96.0.1", LONG_MS);
+    assert.equal(await ask("cluster.local", "NS"), "NOERROR ns.dns.cluster.local.");
+    assert.match(await ask("ns.dns.cluster.local"), /^NOERROR/);
+    api.put("services", service("dns", "10.96.0.10"));
+    api.put("endpointslices", { ...slice("dns", { [own]: "" }), addressType: own.includes(":") ? "IPv6" : "IPv4" });
+    await until("cluster.local", "NS", "NOERROR dns.prod.svc.cluster.local.", LONG_MS);
+    assert.equal(await ask("ns.dns.cluster.local"), "NOERROR 10.96.0.10");
   });
 
   it("is seen through a Service that stands for another", async (t) => {
