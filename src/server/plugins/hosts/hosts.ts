@@ -42,6 +42,7 @@ export const hosts: Plugin = {
       },
     });
     return {
+      origin: directive.digest,
       handler: (next) => new Hosts(next, directive, zones, file, inline),
       start: async () => file.start(),
       stop: async () => file.stop(),

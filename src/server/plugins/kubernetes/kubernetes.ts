@@ -78,7 +78,12 @@ class Kubernetes implements PluginInstance {
     this.#cluster = cluster;
     const { zones, zonal, resolvConf } = this.#settings;
     this.#searchPaths = new SearchPaths(zones, nodeSearchList(resolvConf));
-    const changes = new ChangedNames({ cluster, zones, zonal, onChange: (names, trees) => this.#changed(cluster, names, trees) });
+    const changes = new ChangedNames({
+      cluster,
+      zones,
+      zonal,
+      onChange: (names, trees) => this.#changed(cluster, names, trees),
+    });
     this.#ends.push(() => changes.stop());
     // Of a block that was configured before, and then was not, answers may be left that nobody kept true.
     let isKept = true;
