@@ -678,7 +678,7 @@ describe("cache", () => {
         metrics: bench.metrics,
         partition: 1,
       });
-      reloaded.handler?.(answering("192.0.2.1", 60));
+      reloaded.handler?.({ serve: async (query) => bench.upstream(query) });
       await reloaded.start?.();
       await bench.instance.stop?.("reload");
       assert.deepEqual(await bench.count("coredns_cache_entries"), { success: 1, denial: 0 });
