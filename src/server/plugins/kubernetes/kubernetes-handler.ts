@@ -1,6 +1,7 @@
 /** The `kubernetes` link of a chain: answers names of the cluster, and passes the others on. */
 import { FLAG_TC, FLAGS_AT, HEADER_BYTES, RCODE_MASK, readU16, writeU16 } from "../../../dns/header.ts";
 import { decodeMessage } from "../../../dns/message.ts";
+import { MessageError } from "../../../dns/message-error.ts";
 import { isBelow, sameName } from "../../../dns/name.ts";
 import { capTtls } from "../../../dns/patch.ts";
 import { ResponseScan, scanResponse } from "../../../dns/response-scan.ts";
@@ -184,13 +185,19 @@ export class KubernetesHandler implements Handler {
     if (found === undefined || (rcode !== RCODE_NOERROR && rcode !== RCODE_NXDOMAIN)) {
       return serverFailure(query, NAME, found?.error);
     }
-    const { answers, authority, flags } = decodeMessage(found.wire);
-    const leadsBack = answers.some(({ name, type }) => type === TYPE_CNAME && isNameOf(query, name));
-    if (leadsBack) return serverFailure(query, NAME);
-    const soa = answers.some(({ type }) => type === qtype) ? [] : authority.filter(({ type }) => type === TYPE_SOA);
-    const wire = recordsAnswer(query, [alias, ...answers], soa);
-    if ((flags & FLAG_TC) !== 0) writeU16(wire, FLAGS_AT, readU16(wire, FLAGS_AT) | FLAG_TC);
-    return { wire, plugin: NAME };
+    try {
+      const { answers, authority, flags } = decodeMessage(found.wire);
+      const leadsBack = answers.some(({ name, type }) => type === TYPE_CNAME && isNameOf(query, name));
+      if (leadsBack) return serverFailure(query, NAME);
+      const soa = answers.some(({ type }) => type === qtype) ? [] : authority.filter(({ type }) => type === TYPE_SOA);
+      const wire = recordsAnswer(query, [alias, ...answers], soa);
+      if ((flags & FLAG_TC) !== 0) writeU16(wire, FLAGS_AT, readU16(wire, FLAGS_AT) | FLAG_TC);
+      return { wire, plugin: NAME };
+    } catch (error) {
+      // One record more than the largest of messages can take.
+      if (error instanceof MessageError) return serverFailure(query, NAME, error);
+      throw error;
+    }
   }
 
   #unknown(query: Query): Answer | Promise<Answer> {

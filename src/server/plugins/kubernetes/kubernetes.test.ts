@@ -8,7 +8,7 @@ import { type RawObject, TestApiServer } from "../../../../test/support/api-serv
 import { askTcp, askUdp, queryFor } from "../../../../test/support/dns-client.ts";
 import { linesOf } from "../../../../test/support/plugin-server.ts";
 import { type RunningServer, runServer } from "../../../../test/support/running-server.ts";
-import { answerA, type ScriptedUpstream, startUpstream } from "../../../../test/support/scripted-upstream.ts";
+import { answerA, respond, type ScriptedUpstream, startUpstream } from "../../../../test/support/scripted-upstream.ts";
 import { parseExposition } from "../../../../test/support/exposition.ts";
 import { freePort } from "../../../../test/support/free-port.ts";
 import { localAddresses } from "./name-servers.ts";
@@ -390,6 +390,18 @@ describe("kubernetes in front of a forwarder", () => {
     assert.equal(upstream.connectionsOpen, 0);
     assert.equal(await ask("b.example.org"), "NOERROR 192.0.2.1");
     assert.equal(upstream.connectionsAccepted, 2);
+  });
+
+  it("fails where an alias does not fit before the largest of answers", async (t) => {
+    const { api, running, upstream, ask, until } = await cluster(t);
+    const rdata = Uint8Array.of(192, 0, 2, 1);
+    const answers = Array.from({ length: 4093 }, () => ({ type: 1, ttl: 60, rdata }));
+    upstream.use((query) => ({ reply: respond(query, { answers }) }));
+    api.put("services", alias("shop", "big.example.org"));
+    await until("shop.prod.svc.cluster.local", "CNAME", "NOERROR big.example.org.", LONG_MS);
+    assert.equal(await ask("big.example.org"), "NOERROR");
+    assert.equal(await ask("shop.prod.svc.cluster.local"), "SERVFAIL");
+    assert.ok(!running.lines.some((line) => line.includes("defect")), running.lines.join("\n"));
   });
 
   it("refuses zone transfers", async (t) => {
