@@ -105,8 +105,8 @@ export interface SetupContext extends Services {
 
 export interface PluginInstance {
   /**
-   * What was read from files while it was set up, as far as its answers come from that. A block whose files say something else
-   * does not find the answers that are cached.
+   * What decides the answers that the block's cache holds and is not in the text of directives below it: what was read from
+   * files while it was set up. A block of which it differs does not find what is cached.
    */
   readonly origin?: string;
   /** Makes the link that stands in front of `next`. Absent: the plugin takes no part in answering. */

@@ -192,7 +192,7 @@ const ASIDE: ReadonlySet<string> = new Set(["loop", "tls"]);
 
 /**
  * What decides where a block's answers come from: its zones, the directives below the cache, some above it, and the
- * folder that relative paths start from, with what files say. Two configurations with the same signature may share cached answers; a
+ * folder that relative paths start from, with what plugins say. Two configurations with the same signature may share cached answers; a
  * change of it starts cold (ADR 0004).
  */
 function signatureOf(
@@ -213,7 +213,8 @@ function signatureOf(
       ...(directive.lines ?? []).map((line) => line.map((token) => token.text)),
     ]),
   );
-  const names = new Set(deciding.map(([name]) => name));
-  const origins = plugins.flatMap(({ directive, instance }) => (names.has(directive) ? [instance.origin ?? ""] : []));
+  const origins = plugins.flatMap(({ directive, instance: { origin = "" } }) =>
+    origin === "" ? [] : [directive, origin],
+  );
   return JSON.stringify([[...new Set(keys.map((key) => key.zone))].toSorted(), folder, words, origins]);
 }
