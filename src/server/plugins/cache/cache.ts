@@ -39,6 +39,8 @@ export const cache: Plugin = {
         const { stale } = settings;
         metrics = new CacheMetrics(context.metrics, store, partition, settings.zones.join(","));
         const keeper = new AnswerKeeper({ store, partition, settings, metrics, clock, authoritative });
+        const above = context.compat === "1.12" ? undefined : context.sibling("rewrite");
+        const hasOptions = (above?.origin ?? "") !== "";
         const staleTtlS = staleTtlOf(settings, context.compat);
         handler = new CacheHandler({
           next,
@@ -50,6 +52,7 @@ export const cache: Plugin = {
           keeper,
           metrics,
           clock,
+          hasOptions,
           onDefect,
         });
         return handler;

@@ -502,6 +502,22 @@ describe("rewrite in a server", () => {
     assert.equal(address(await askUdp({ port: running.port, wire })), "192.0.2.1");
   });
 
+  it("gives its EDNS options to the upstream also when the cache prefetches", async (t) => {
+    const upstream = await startUpstream({ script: answerA("192.0.2.7", 5) });
+    t.after(() => upstream.close());
+    const running = await runServer(
+      `. {\nrewrite edns0 local set 0xffee first\ncache {\nprefetch 1 1m 90%\n}\nforward . 127.0.0.1:${upstream.port}\n}`,
+    );
+    t.after(() => running.stop());
+    const wire = queryFor("www.example.org.", TYPE_A);
+    for (const endMs = performance.now() + 10_000; upstream.queries.length < 2;) {
+      assert.ok(performance.now() < endMs, "asked again");
+      await askUdp({ port: running.port, wire });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    for (const query of upstream.queries) assert.ok(Buffer.from(query.wire).includes("first"));
+  });
+
   it("gives its EDNS options to the upstream, and no others to the client", async () => {
     const held: (() => void)[] = [];
     const upstream = await startUpstream({
