@@ -575,6 +575,23 @@ describe("cache", () => {
     });
   });
 
+  it("holds answers that are to be held for ever, or to be served stale for ever", async () => {
+    for (const [directive, upstreamTtlS, leftS] of [
+      ["cache 4294967295", 2 ** 31 - 1, 2 ** 31 - 1 - 141],
+      ["cache {\nserve_stale 876000h\n}", 60, 20],
+    ] as const) {
+      const bench = new CacheBench(directive, answering("192.0.2.1", upstreamTtlS));
+      bench.store.advanceS(100);
+      await bench.ask(www());
+      for (let i = 0; i < 40; i++) {
+        bench.store.advanceS(1);
+        bench.store.store.tick();
+      }
+      assert.equal(await bench.say(www()), `0 192.0.2.1 ${leftS}`);
+      assert.equal(bench.queries.length, 1, directive);
+    }
+  });
+
   describe("prefetch", () => {
     it("asks again before a popular answer expires, in nobody's name, and counts it", async () => {
       const bench = new CacheBench("cache {\nprefetch 3\n}", answering("192.0.2.1", 30));
