@@ -4,7 +4,7 @@
  * Changes are gathered for a turn of the event loop. A name that the objects cannot foresee (one that a client made up below
  * a Service) is not among them; what was said about it lives out its TTL.
  */
-import type { EndpointSlice, Pod, Service, ServiceImport } from "../../kube/objects.ts";
+import type { EndpointSlice, Pod, Port, Service, ServiceImport } from "../../kube/objects.ts";
 import type { Cluster } from "./cluster.ts";
 import { canonicalAddress } from "./canonical-address.ts";
 import { dashedAddress, endpointName } from "./endpoint-name.ts";
@@ -69,12 +69,15 @@ export class ChangedNames {
     const owner = [service.name, service.namespace, "svc"];
     this.#add(owner);
     for (const one of [before, after]) {
-      for (const { name, protocol } of one?.ports ?? []) this.#add([`_${name}`, `_${protocol}`, ...owner]);
+      this.#ports(one?.ports ?? [], owner, false);
       for (const address of one?.clusterIPs ?? []) this.#address(address);
     }
     if (sameShape(after, before)) return;
     this.#topology(owner);
-    for (const slice of slices?.of(service.namespace, service.name) ?? []) this.#endpoints(slice, owner, () => true);
+    for (const slice of slices?.of(service.namespace, service.name) ?? []) {
+      this.#ports(slice.ports, owner, false);
+      this.#endpoints(slice, owner, () => true);
+    }
   }
 
   #import(after: ServiceImport | undefined, before: ServiceImport | undefined): void {
@@ -82,11 +85,12 @@ export class ChangedNames {
     if (service === undefined) return;
     const owner = [service.name, service.namespace, "svc"];
     this.#add(owner, true);
-    for (const one of [before, after]) {
-      for (const { name, protocol } of one?.ports ?? []) this.#add([`_${name}`, `_${protocol}`, ...owner], true);
+    for (const one of [before, after]) this.#ports(one?.ports ?? [], owner, true);
+    if (after?.type === before?.type) return;
+    for (const slice of this.#options.cluster.tables.slices?.imported(service.namespace, service.name) ?? []) {
+      this.#ports(slice.ports, owner, true);
+      this.#endpoints(slice, owner, () => true);
     }
-    const slices = this.#options.cluster.tables.slices?.imported(service.namespace, service.name) ?? [];
-    if (after?.type !== before?.type) for (const slice of slices) this.#endpoints(slice, owner, () => true);
   }
 
   #slice(after: EndpointSlice | undefined, before: EndpointSlice | undefined): void {
@@ -100,7 +104,10 @@ export class ChangedNames {
       // The records of a Service with an address of its own say nothing about endpoints.
       if (multicluster || service === undefined || service.headless || options.ignoresEmpty) {
         this.#add(owner, multicluster);
-        for (const { name, protocol } of slice.ports) this.#add([`_${name}`, `_${protocol}`, ...owner], multicluster);
+        this.#ports(slice.ports, owner, multicluster);
+        // The ports of a Service that is ignored while it is empty come and go with it.
+        const ignored = multicluster ? tables.imports?.find(slice.namespace, slice.service) : service;
+        if (options.ignoresEmpty) this.#ports(ignored?.ports ?? [], owner, multicluster);
       }
       if (slice === before) note(known, slice);
     }
@@ -114,6 +121,10 @@ export class ChangedNames {
       const owner = [after.service, after.namespace, "svc"];
       this.#endpoints(after, owner, (key) => known.get(key) !== has.get(key));
     }
+  }
+
+  #ports(ports: readonly Port[], owner: readonly string[], multicluster: boolean): void {
+    for (const { name, protocol } of ports) this.#add([`_${name}`, `_${protocol}`, ...owner], multicluster);
   }
 
   #endpoints(slice: EndpointSlice, owner: readonly string[], isMeant: (key: string) => boolean): void {
@@ -146,7 +157,12 @@ export class ChangedNames {
 
   #pod(after: Pod | undefined, before: Pod | undefined): void {
     for (const pod of [before, after]) {
-      for (const ip of pod?.ips ?? []) if (pod !== undefined) this.#add([dashedAddress(ip), pod.namespace, "pod"]);
+      if (pod === undefined) continue;
+      for (const ip of pod.ips) {
+        const name = [dashedAddress(ip), pod.namespace, "pod"];
+        this.#add(name);
+        this.#add(name, true);
+      }
     }
   }
 
