@@ -268,6 +268,25 @@ export class SlotWriter {
     this.#unlock(slot);
   }
 
+  /** Lowers for how many seconds after its end the answer may be served. */
+  capStale(slot: number, staleS: number): void {
+    const words = this.#words;
+    const at = this.#slotsWord + (slot << UNIT_WORDS_SHIFT);
+    const until = this.field(slot, EXPIRES_S_WORD) + staleS;
+    if (this.field(slot, STALE_UNTIL_S_WORD) <= until) return;
+    this.#lock(slot);
+    words[at + STALE_UNTIL_S_WORD] = until;
+    // The check sum is over the TTLs of the day on which it was stored.
+    const storedS = this.field(slot, STORED_S_WORD);
+    this.#stamp(slot, this.field(slot, EXPIRES_S_WORD) - storedS);
+    words[at + STAMP_S_WORD] = storedS;
+    const lengths = this.field(slot, LENGTHS_WORD);
+    const image = (lengths & 0xffff) + 4 + (lengths >>> 16);
+    const ttls = this.field(slot, MORE_COUNTS_WORD) >>> 16;
+    words[at + CHECK_WORD] = slotCheck(words, at, IMAGE_BYTE + ((image + 1) & ~1) + ttls * 2);
+    this.#unlock(slot);
+  }
+
   /** Makes the slot unreadable for good. */
   clear(slot: number): void {
     this.#lock(slot);

@@ -659,6 +659,24 @@ describe("cache", () => {
       assert.ok(bench.store.read(testQuery("short.example.org.", "A")) !== undefined);
     });
 
+    it("lets no answer be stale for longer than it says", async () => {
+      const bench = new CacheBench("cache {\nserve_stale 1h\n}", answering("192.0.2.1", 20));
+      await bench.ask(www());
+      bench.store.advanceS(10);
+      bench.store.store.tick();
+      // Who takes entries over knows partitions by their signatures.
+      assert.equal(bench.store.store.partition("a block"), 1);
+      await reload(bench, "cache {\nserve_stale 20s\n}");
+      const found = (stale: boolean): boolean => bench.store.read(www(), 1, 16_000, stale) !== undefined;
+      assert.ok(found(false));
+      bench.store.advanceS(20);
+      assert.deepEqual([found(false), found(true)], [false, true]);
+      const copy = new StoreBench({}, bench.store.clock);
+      assert.equal(copy.store.importFrom(bench.store.store.entriesHeld(), 1000).taken, 1);
+      bench.store.advanceS(10);
+      assert.equal(found(true), false);
+    });
+
     it("holds none that other rules would not have kept", async () => {
       for (const directive of ["cache example.net", "cache {\ndisable success\n}", "cache {\nkeepttl\n}"]) {
         const bench = new CacheBench("cache", answering("192.0.2.1", 60));

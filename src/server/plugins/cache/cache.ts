@@ -68,6 +68,7 @@ export const cache: Plugin = {
             denial: settings.denial.maxTtlS,
             failure: settings.servfailS,
           },
+          staleS: settings.stale?.upToS ?? 0,
           rules: rulesOf(settings, authoritative),
           prefetch: settings.prefetch === undefined ? undefined : { ...settings.prefetch, ask: prefetch },
         });
