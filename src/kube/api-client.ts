@@ -147,12 +147,16 @@ function send(
     RESPONSE_MS,
   );
   request.on("socket", (socket) => void socket.setKeepAlive(true, KEEP_ALIVE_MS));
+  let responded = false;
   request.once("response", (response) => {
+    responded = true;
     clearTimeout(deadline);
     resolve(response);
   });
   request.on("error", (cause) => {
     clearTimeout(deadline);
+    // A connection that is reset later is told here too; who reads the body hears of it there.
+    if (responded) return;
     // The server may have closed an idle connection just now.
     if (again && request.reusedSocket && !signal.aborted) return resolve(send(server, path, options, signal, false));
     reject(new ApiError("unreachable", `${server.origin}: ${describeError(cause)}`, { cause }));

@@ -152,7 +152,7 @@ describe("a watch", () => {
     server.put("pods", { metadata: { namespace: "default", name: "other" } });
     server.bookmark();
     await new Promise((resolve) => setTimeout(resolve, 20));
-    server.dropWatches(true);
+    server.dropWatches("half");
     await until(() => server.watchesOpened === 2, "the second watch");
     assert.equal(server.requests.at(-1)?.query.get("resourceVersion"), "102", "that of the bookmark");
     assert.equal(server.requests.filter(({ verb }) => verb === "list").length, 1);
@@ -248,7 +248,7 @@ describe("a watch", () => {
     await until(() => server.openWatches === 1, "the watch");
     for (let i = 1; i <= 1000; i++) {
       if (i % 3 === 0) server.endWatches();
-      else server.dropWatches(i % 3 === 1);
+      else server.dropWatches(i % 3 === 1 ? "half" : "closed");
       await until(() => server.watchesOpened > i && server.openWatches === 1, `watch ${i}`);
     }
     assert.equal(server.openWatches, 1);
@@ -258,6 +258,19 @@ describe("a watch", () => {
     await until(() => seen.events.length === 3, "an event");
     seen.watch.stop();
     await until(() => server.openWatches === 0, "the end");
+  });
+
+  it("whose connection is reset is begun again once", async (t) => {
+    const { server, source } = await start(t);
+    const seen = new Seen(source, "services");
+    await until(() => server.openWatches === 1, "the watch");
+    for (let i = 1; i <= 20; i++) {
+      server.dropWatches("reset");
+      await until(() => server.watchesOpened > i && server.openWatches === 1, `watch ${i}`);
+    }
+    server.put("services", service("web"));
+    await until(() => seen.objects.has("default/web"), "an event");
+    assert.equal(server.watchesOpened, 21);
   });
 
   it("stops when its last watcher does, and only then", async (t) => {
@@ -396,6 +409,18 @@ describe("the API server away", () => {
     await until(() => first.objects.has("default/comes") && !first.objects.has("default/goes"), "right again");
     assert.ok(pace.clock.monotonicMs() - backAtMs < 2000, `${pace.clock.monotonicMs() - backAtMs} ms`);
     assert.ok(seen.every((each) => each.watch.staleReason === undefined || each !== first));
+  });
+
+  it("from the middle of a watch on, by a reset, is told as any other", async (t) => {
+    const { server, source } = await start(t);
+    const seen = new Seen(source, "services");
+    await until(() => server.openWatches === 1, "the watch");
+    server.dropWatches("reset");
+    await server.away();
+    await until(() => /ECONNREFUSED/.test(seen.staleReason ?? ""), "stale");
+    server.put("services", service("comes", spec(1)));
+    await server.back();
+    await until(() => seen.objects.has("default/comes"), "right again");
   });
 
   it("for half a minute, by a real clock, is right within two seconds after", { timeout: 60_000 }, async (t) => {

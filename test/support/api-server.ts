@@ -215,10 +215,11 @@ export class TestApiServer {
     for (const watch of this.#watches) if (watch.bookmarks) this.#writeBookmark(watch);
   }
 
-  /** Cuts the connections of all watches; `half`: in the middle of an event. */
-  dropWatches(half = false): void {
+  /** Cuts the connections of all watches; `half`: in the middle of an event; `reset`: with an RST. */
+  dropWatches(how: "closed" | "half" | "reset" = "closed"): void {
     for (const { response } of this.#watches) {
-      if (half) response.write('{"type":"MODIFIED","object":{"metadata":{"na', () => response.destroy());
+      if (how === "reset") response.socket?.resetAndDestroy();
+      else if (how === "half") response.write('{"type":"MODIFIED","object":{"metadata":{"na', () => response.destroy());
       else response.destroy();
     }
   }

@@ -160,6 +160,8 @@ export class AnswerStore {
     if (this.#queues.hasOtherRules(partition, known)) this.#purge(partition);
     for (const slot of this.#queues.overlong(partition, limits, (held) => this.remainingS(held))) this.#drop(slot);
     for (const victim of this.#queues.configure(partition, known)) this.#evict(victim);
+    const { staleS } = limits;
+    if (staleS !== undefined) for (const slot of this.#queues.slots(partition)) this.#writer.capStale(slot, staleS);
     const signature = this.#partitions.digest(partition);
     if (signature !== undefined) this.#table.set(partition, { signature, limits: known });
     return () => this.#queues.release(partition, known);

@@ -12,6 +12,8 @@ export interface CacheLimits {
   readonly prefetch?: PrefetchTerms | undefined;
   /** Most seconds an answer may live, by kind; those that have more left are let go of. */
   readonly maxTtlS?: { readonly success: number; readonly denial: number; readonly failure: number };
+  /** Most seconds for which an answer may be served after its end; those that may for longer may not any more. */
+  readonly staleS?: number;
   /** All else that decides which answers are held and how they look: entries made under other rules are let go of. */
   readonly rules?: string;
 }

@@ -49,6 +49,9 @@ import {
 } from "./region-layout.ts";
 import { slotCheck } from "./slot-check.ts";
 
+/** The last second that can be written. */
+const SECOND_MAX = 0x7fffffff;
+
 /** What is to be said of an answer besides its records. */
 export interface EntryTerms {
   /** `KIND_SUCCESS`, `KIND_DENIAL` or `KIND_FAILURE`. */
@@ -209,10 +212,11 @@ export class SlotWriter {
     words[at + SCOPE_WORD] = hash.scope;
     words[at + TYPE_CLASS_WORD] = typeClass;
     words[at + NAME_HASH_WORD] = hash.nameHash();
-    words[at + EXPIRES_S_WORD] = nowS + terms.ttlS;
+    const ttlS = Math.min(terms.ttlS, SECOND_MAX - nowS);
+    words[at + EXPIRES_S_WORD] = nowS + ttlS;
     words[at + STORED_S_WORD] = nowS;
     words[at + STAMP_S_WORD] = nowS;
-    words[at + STALE_UNTIL_S_WORD] = nowS + terms.ttlS + terms.staleS;
+    words[at + STALE_UNTIL_S_WORD] = Math.min(nowS + ttlS + terms.staleS, SECOND_MAX);
     words[at + LENGTHS_WORD] = hash.nameLength | ((tailEnd - scan.questionEnd) << 16);
     words[at + FLAGS_WORD] = stored | (terms.authoritative ? FLAG_AA : 0) | (terms.kind << 16) | (marks << 24);
     words[at + COUNTS_WORD] = scan.answerCount | (scan.authorityCount << 16);
@@ -225,7 +229,7 @@ export class SlotWriter {
     for (let i = nameEnd; i < tailEnd; i++) this.#bytes[image + i] = message[i] ?? 0;
     let half = (image + tailEnd + 1) >> 1;
     for (let i = 0; i < scan.ttlCount; i++) this.#halves[half++] = scan.ttlAts[i] ?? 0;
-    this.#stamp(slot, terms.ttlS);
+    this.#stamp(slot, ttlS);
     words[at + CHECK_WORD] = slotCheck(words, at, slotBytes(scan));
     this.#unlock(slot);
   }
@@ -247,10 +251,10 @@ export class SlotWriter {
     words[at + HASH_WORD] = hash.finish(copy.typeClass);
     words[at + SCOPE_WORD] = hash.scope;
     words[at + NAME_HASH_WORD] = hash.nameHash();
-    words[at + EXPIRES_S_WORD] = copy.expiresS + shiftS;
+    words[at + EXPIRES_S_WORD] = Math.min(copy.expiresS + shiftS, SECOND_MAX);
     words[at + STORED_S_WORD] = copy.storedS + shiftS;
     words[at + STAMP_S_WORD] = copy.storedS + shiftS;
-    words[at + STALE_UNTIL_S_WORD] = copy.staleUntilS + shiftS;
+    words[at + STALE_UNTIL_S_WORD] = Math.min(copy.staleUntilS + shiftS, SECOND_MAX);
     words[at + RETRY_S_WORD] = 0;
     words[at + CHECK_WORD] = slotCheck(words, at, bytes);
     this.#unlock(slot);
@@ -261,6 +265,25 @@ export class SlotWriter {
     this.#lock(slot);
     this.#stamp(slot, this.field(slot, EXPIRES_S_WORD) - nowS);
     this.#words[this.#slotsWord + (slot << UNIT_WORDS_SHIFT) + STAMP_S_WORD] = nowS;
+    this.#unlock(slot);
+  }
+
+  /** Lowers for how many seconds after its end the answer may be served. */
+  capStale(slot: number, staleS: number): void {
+    const words = this.#words;
+    const at = this.#slotsWord + (slot << UNIT_WORDS_SHIFT);
+    const until = this.field(slot, EXPIRES_S_WORD) + staleS;
+    if (this.field(slot, STALE_UNTIL_S_WORD) <= until) return;
+    this.#lock(slot);
+    words[at + STALE_UNTIL_S_WORD] = until;
+    // The check sum is over the TTLs of the day on which it was stored.
+    const storedS = this.field(slot, STORED_S_WORD);
+    this.#stamp(slot, this.field(slot, EXPIRES_S_WORD) - storedS);
+    words[at + STAMP_S_WORD] = storedS;
+    const lengths = this.field(slot, LENGTHS_WORD);
+    const image = (lengths & 0xffff) + 4 + (lengths >>> 16);
+    const ttls = this.field(slot, MORE_COUNTS_WORD) >>> 16;
+    words[at + CHECK_WORD] = slotCheck(words, at, IMAGE_BYTE + ((image + 1) & ~1) + ttls * 2);
     this.#unlock(slot);
   }
 

@@ -86,7 +86,10 @@ export interface SetupContext extends Services {
   readonly configurationHash: string;
   /** Reads and parses the configuration again without applying it. @returns its hash. @throws ConfigError */
   currentHash(): Promise<string>;
-  /** Number that keeps this block's cached answers apart from other blocks' (see `cache/answer-store.ts`). */
+  /**
+   * Number that keeps this block's cached answers apart from other blocks' (see `cache/answer-store.ts`). Known once all plugins
+   * are set up: to handlers, and from `start` on.
+   */
   readonly partition: number;
   /** Servers that this block listens on. Known from `start` on. */
   servers(): readonly ServerIdentity[];
@@ -101,6 +104,11 @@ export interface SetupContext extends Services {
 }
 
 export interface PluginInstance {
+  /**
+   * What decides the answers that the block's cache holds and is not in the text of directives below it: what was read from
+   * files while it was set up. A block of which it differs does not find what is cached.
+   */
+  readonly origin?: string;
   /** Makes the link that stands in front of `next`. Absent: the plugin takes no part in answering. */
   handler?(next: Handler): Handler;
   /**

@@ -71,6 +71,18 @@ describe("names of pods", () => {
     }
   });
 
+  it("stay those of who took an address when the pod that had it is told of once more", () => {
+    const { watcher, directory } = pods();
+    const old = pod("shop", "web-1", ["10.244.0.7"]);
+    const again = { ...old, labels: { a: "b" } };
+    watcher.put(old, undefined);
+    watcher.put(pod("db", "pg-0", ["10.244.0.7"]), undefined);
+    watcher.put(again, old);
+    assert.equal(directory.whoIs("10.244.0.7")?.pod, "pg-0");
+    watcher.removed(again);
+    assert.equal(directory.whoIs("10.244.0.7")?.pod, "pg-0");
+  });
+
   it("say node for host-network pods, for as long as there is a node", () => {
     const { watcher, directory } = pods();
     const proxy = pod("kube-system", "kube-proxy", ["192.0.2.1"], { hostNetwork: true });

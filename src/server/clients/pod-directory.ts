@@ -28,7 +28,7 @@ export class PodDirectory implements WhoIs {
     this.#watch = source.watch("pods", node === "" ? {} : { fieldSelector: `spec.nodeName=${node}` }, {
       put: (pod, before) => {
         if (before !== undefined) this.#remove(before, pod);
-        this.#add(pod);
+        this.#add(pod, before?.ips.map(canonical) ?? []);
       },
       removed: (before) => this.#remove(before),
       stale: (reason, denied) => onStale?.(reason, denied),
@@ -52,9 +52,11 @@ export class PodDirectory implements WhoIs {
     this.#watch.stop();
   }
 
-  #add({ namespace, name, ips, hostNetwork }: Pod): void {
+  /** @param had addresses that were the pod's before: one that another took meanwhile is not its own again */
+  #add({ namespace, name, ips, hostNetwork }: Pod, had: readonly string[]): void {
     for (const ip of ips.map(canonical)) {
       const known = this.#byAddress.get(ip);
+      if (known !== undefined && had.includes(ip)) continue;
       const holder = hostNetwork ? { ...NODE, hostNetwork } : { namespace, pod: name, hostNetwork };
       if (known?.namespace === holder.namespace && known.pod === holder.pod) continue;
       this.#byAddress.set(ip, holder);

@@ -65,12 +65,15 @@ export function setUpBlock(block: ServerBlock, options: BlockOptions): Block {
   const order = pluginOrder(services.compat);
   const ordered = inOrder(block.directives, order);
   const folder = corefile.file.startsWith("<") ? process.cwd() : resolve(dirname(corefile.file));
-  const partition = services.store.partition(signatureOf(keys, ordered, order, folder));
   const plugins: SetUpPlugin[] = [];
   let seesDenials = false;
   let slow = !ordered.some(([directive]) => directive === "cache");
   // Known once all plugins are set up and the listeners are open; plugins use them from `start` on.
-  const late: { chain: Handler; block: Block | undefined } = { chain: endOfChain, block: undefined };
+  const late: { chain: Handler; block: Block | undefined; partition: number } = {
+    chain: endOfChain,
+    block: undefined,
+    partition: 0,
+  };
   const context: SetupContext = {
     ...services,
     keys,
@@ -83,7 +86,10 @@ export function setUpBlock(block: ServerBlock, options: BlockOptions): Block {
     upstreamTap: undefined,
     configurationHash: corefile.hash,
     currentHash: options.currentHash,
-    partition,
+    get partition() {
+      if (late.partition === 0) throw new Error("the partition is known when all plugins are set up");
+      return late.partition;
+    },
     servers: () => late.block?.servers ?? [],
     ask: (query: Query): Promise<Answer> => late.chain.serve(query),
     seeEveryQuery: () => {
@@ -106,6 +112,8 @@ export function setUpBlock(block: ServerBlock, options: BlockOptions): Block {
     }
     plugins.push({ directive, instance: plugin.setup(occurrences, context) });
   }
+  const partition = services.store.partition(signatureOf(keys, ordered, order, folder, plugins));
+  late.partition = partition;
   const links = plugins.filter((plugin) => plugin.instance.handler !== undefined);
   const chain = composed(plugins);
   late.chain = chain;
@@ -184,7 +192,7 @@ const ASIDE: ReadonlySet<string> = new Set(["loop", "tls"]);
 
 /**
  * What decides where a block's answers come from: its zones, the directives below the cache, some above it, and the
- * folder that relative paths start from. Two configurations with the same signature may share cached answers; a
+ * folder that relative paths start from, with what plugins say. Two configurations with the same signature may share cached answers; a
  * change of it starts cold (ADR 0004).
  */
 function signatureOf(
@@ -192,6 +200,7 @@ function signatureOf(
   ordered: readonly [string, Directive[]][],
   order: readonly string[],
   folder: string,
+  plugins: readonly SetUpPlugin[],
 ): string {
   const cacheAt = order.indexOf("cache");
   const deciding = ordered.filter(
@@ -204,5 +213,8 @@ function signatureOf(
       ...(directive.lines ?? []).map((line) => line.map((token) => token.text)),
     ]),
   );
-  return JSON.stringify([[...new Set(keys.map((key) => key.zone))].toSorted(), folder, words]);
+  const origins = plugins.flatMap(({ directive, instance: { origin = "" } }) =>
+    origin === "" ? [] : [directive, origin],
+  );
+  return JSON.stringify([[...new Set(keys.map((key) => key.zone))].toSorted(), folder, words, origins]);
 }

@@ -139,6 +139,32 @@ for (const front of ["ffi", "dgram"] as const) {
       assert.match(await address(), /192\.0\.2\.2$/);
     });
 
+    it("does not serve answers from files that say something else at a reload", async (t) => {
+      const folder = mkdtempSync(join(tmpdir(), "nodens-files-"));
+      t.after(() => rmSync(folder, { recursive: true }));
+      const servers = join(folder, "resolv.conf");
+      const hosts = join(folder, "hosts");
+      writeFileSync(servers, "nameserver 127.0.0.1\n");
+      writeFileSync(hosts, "192.0.2.1 here.example.org\n");
+      const text = `. {\n cache\n hosts ${hosts} {\n reload 0s\n fallthrough\n }\n forward . PORT ${servers} {\n policy sequential\n }\n}\n`;
+      const script = answerA("192.0.2.7", 300);
+      const { udp, running, upstream } = await setting(t, script, (port) => text.replace("PORT", `127.0.0.1:${port}`));
+      const address = async (): Promise<string> =>
+        (await udp("here.example.org.")).answers.map((record) => recordToText(record)).join();
+      await udp("kept.example.org.");
+      assert.match(await address(), /192\.0\.2\.1$/);
+      assert.equal(await running.server.reload(), undefined);
+      await udp("kept.example.org.");
+      assert.equal(upstream.queries.length, 1, "the same files, the same answers");
+      writeFileSync(servers, "nameserver 127.0.0.2\n");
+      assert.equal(await running.server.reload(), undefined);
+      await udp("kept.example.org.");
+      assert.equal(upstream.queries.length, 2, "other upstreams");
+      writeFileSync(hosts, "192.0.2.2 here.example.org\n");
+      assert.equal(await running.server.reload(), undefined);
+      assert.match(await address(), /192\.0\.2\.2$/);
+    });
+
     it("goes on with the old configuration when the new one is wrong", async (t) => {
       const { udp, running } = await setting(t, answerA("192.0.2.7", 300), cached);
       running.configure(". {\n nonsense\n}\n");

@@ -129,6 +129,29 @@ describe("the names that a change is about", () => {
     assert.deepEqual(await heard(), ["shop.prod.svc.cluster.local.", "web.prod.svc.cluster.local."]);
   });
 
+  it("are those of who stands for it by way of another, or for an endpoint, once in a circle", async () => {
+    const { services, slices, heard } = listening();
+    const alias = (name: string, target: string): void => {
+      const externalName = `${target}.prod.svc.cluster.local`;
+      services.put(service(name, { type: "ExternalName", clusterIPs: [], externalName, ports: [] }), undefined);
+    };
+    alias("shop", "store");
+    alias("store", "db-0.db");
+    alias("one", "two");
+    alias("two", "one");
+    services.put(service("db"), undefined);
+    await heard();
+    slices.put(slice("db", { "10.0.0.1": "db-0" }), undefined);
+    assert.deepEqual(await heard(), [
+      "1.0.0.10.in-addr.arpa.",
+      "db-0.db.prod.svc.cluster.local.",
+      "shop.prod.svc.cluster.local.",
+      "store.prod.svc.cluster.local.",
+    ]);
+    alias("one", "two");
+    assert.deepEqual(await heard(), ["one.prod.svc.cluster.local.", "two.prod.svc.cluster.local."]);
+  });
+
   it("are all of them when a namespace comes or goes, and until all objects are known", async () => {
     const known = listening();
     known.namespaces.put({ name: "prod", labels: {} }, undefined);

@@ -4,7 +4,7 @@
  * Changes are gathered for a turn of the event loop. A name that the objects cannot foresee (one that a client made up below
  * a Service) is not among them; what was said about it lives out its TTL.
  */
-import type { EndpointSlice, Pod, Service, ServiceImport } from "../../kube/objects.ts";
+import type { EndpointSlice, Pod, Port, Service, ServiceImport } from "../../kube/objects.ts";
 import type { Cluster } from "./cluster.ts";
 import { canonicalAddress } from "./canonical-address.ts";
 import { dashedAddress, endpointName } from "./endpoint-name.ts";
@@ -13,13 +13,18 @@ import { type ClusterZone, nameBelow } from "./zone.ts";
 
 /** From so many names on, all names of the zones are meant. */
 const NAMES_MAX = 20_000;
+/** Likewise from so many on whose lower names are meant: each is looked for among all answers. */
+const TREES_MAX = 64;
 
 export interface ChangedNamesOptions {
   readonly cluster: Cluster;
   readonly zones: readonly ClusterZone[];
   readonly zonal: boolean;
-  /** @param names wire form, lower case; "all": every name of the zones */
-  readonly onChange: (names: readonly Uint8Array[] | "all") => void;
+  /**
+   * @param names wire form, lower case; "all": every name of the zones
+   * @param trees names that all names below are meant of too, likewise
+   */
+  readonly onChange: (names: readonly Uint8Array[] | "all", trees: readonly Uint8Array[]) => void;
 }
 
 export class ChangedNames {
@@ -27,12 +32,14 @@ export class ChangedNames {
   readonly #ends: (() => void)[];
   /** By their bytes as text, so that each is there once. */
   #names: Map<string, Uint8Array>;
+  #trees: Map<string, Uint8Array>;
   #all: boolean;
   #scheduled: NodeJS.Immediate | undefined;
 
   constructor(options: ChangedNamesOptions) {
     this.#options = options;
     this.#names = new Map();
+    this.#trees = new Map();
     this.#all = false;
     this.#scheduled = undefined;
     const { services, namespaces, slices, pods, imports } = options.cluster.tables;
@@ -60,13 +67,17 @@ export class ChangedNames {
     if (service === undefined) return;
     const { slices } = this.#options.cluster.tables;
     const owner = [service.name, service.namespace, "svc"];
-    this.#own(owner, service);
+    this.#add(owner);
     for (const one of [before, after]) {
-      for (const { name, protocol } of one?.ports ?? []) this.#add([`_${name}`, `_${protocol}`, ...owner]);
+      this.#ports(one?.ports ?? [], owner, false);
       for (const address of one?.clusterIPs ?? []) this.#address(address);
     }
     if (sameShape(after, before)) return;
-    for (const slice of slices?.of(service.namespace, service.name) ?? []) this.#endpoints(slice, owner, () => true);
+    this.#topology(owner);
+    for (const slice of slices?.of(service.namespace, service.name) ?? []) {
+      this.#ports(slice.ports, owner, false);
+      this.#endpoints(slice, owner, () => true);
+    }
   }
 
   #import(after: ServiceImport | undefined, before: ServiceImport | undefined): void {
@@ -74,11 +85,12 @@ export class ChangedNames {
     if (service === undefined) return;
     const owner = [service.name, service.namespace, "svc"];
     this.#add(owner, true);
-    for (const one of [before, after]) {
-      for (const { name, protocol } of one?.ports ?? []) this.#add([`_${name}`, `_${protocol}`, ...owner], true);
+    for (const one of [before, after]) this.#ports(one?.ports ?? [], owner, true);
+    if (after?.type === before?.type) return;
+    for (const slice of this.#options.cluster.tables.slices?.imported(service.namespace, service.name) ?? []) {
+      this.#ports(slice.ports, owner, true);
+      this.#endpoints(slice, owner, () => true);
     }
-    const slices = this.#options.cluster.tables.slices?.imported(service.namespace, service.name) ?? [];
-    if (after?.type !== before?.type) for (const slice of slices) this.#endpoints(slice, owner, () => true);
   }
 
   #slice(after: EndpointSlice | undefined, before: EndpointSlice | undefined): void {
@@ -91,9 +103,11 @@ export class ChangedNames {
       const service = multicluster ? undefined : tables.services.find(slice.namespace, slice.service);
       // The records of a Service with an address of its own say nothing about endpoints.
       if (multicluster || service === undefined || service.headless || options.ignoresEmpty) {
-        if (multicluster) this.#add(owner, true);
-        else this.#own(owner, { name: slice.service, namespace: slice.namespace });
-        for (const { name, protocol } of slice.ports) this.#add([`_${name}`, `_${protocol}`, ...owner], multicluster);
+        this.#add(owner, multicluster);
+        this.#ports(slice.ports, owner, multicluster);
+        // The ports of a Service that is ignored while it is empty come and go with it.
+        const ignored = multicluster ? tables.imports?.find(slice.namespace, slice.service) : service;
+        if (options.ignoresEmpty) this.#ports(ignored?.ports ?? [], owner, multicluster);
       }
       if (slice === before) note(known, slice);
     }
@@ -109,49 +123,68 @@ export class ChangedNames {
     }
   }
 
+  #ports(ports: readonly Port[], owner: readonly string[], multicluster: boolean): void {
+    for (const { name, protocol } of ports) this.#add([`_${name}`, `_${protocol}`, ...owner], multicluster);
+  }
+
   #endpoints(slice: EndpointSlice, owner: readonly string[], isMeant: (key: string) => boolean): void {
-    const { cluster, zonal } = this.#options;
+    const { cluster } = this.#options;
     const multicluster = slice.cluster !== "";
-    const topologyZones = new Set<string>();
+    let isOne = false;
     for (const endpoint of slice.endpoints) {
       for (const address of endpoint.addresses) {
         if (!isMeant(keyOfEndpoint(endpoint, address))) continue;
         const name = endpointName(endpoint, address, cluster.options.usesPodNames);
         this.#add(multicluster ? [name, slice.cluster.toLowerCase(), ...owner] : [name, ...owner], multicluster);
         if (!multicluster) this.#address(address);
-        if (endpoint.zone !== "") topologyZones.add(endpoint.zone.toLowerCase());
+        isOne = true;
       }
     }
-    if (!zonal || multicluster) return;
-    for (const topologyZone of topologyZones) {
-      for (const directive of ["pin", "prefer"]) this.#add([...topologyZone.split("."), directive, "_zone", ...owner]);
+    if (isOne && !multicluster) this.#topology(owner);
+  }
+
+  /** Names of a Service in topology zones: `prefer` of a zone without endpoints has those of all the others. */
+  #topology(owner: readonly string[]): void {
+    if (!this.#options.zonal || this.#isAll()) return;
+    for (const zone of this.#options.zones) {
+      if (zone.reverse || zone.multicluster) continue;
+      const name = nameBelow(["_zone", ...owner], zone);
+      if (name !== undefined) this.#trees.set(textOf(name), name);
     }
+    if (this.#trees.size > TREES_MAX) this.#everything();
+    else this.#schedule();
   }
 
   #pod(after: Pod | undefined, before: Pod | undefined): void {
     for (const pod of [before, after]) {
-      for (const ip of pod?.ips ?? []) if (pod !== undefined) this.#add([dashedAddress(ip), pod.namespace, "pod"]);
-    }
-  }
-
-  /** A Service's own name, and those of the Services that stand for it. */
-  #own(owner: readonly string[], { name, namespace }: Pick<Service, "name" | "namespace">): void {
-    this.#add(owner);
-    for (const zone of this.#options.zones) {
-      if (zone.reverse) continue;
-      const target = `${name}.${namespace}.svc.${zone.text.replace(/\.$/, "")}`;
-      for (const alias of this.#options.cluster.tables.services.aliasesOf(target)) {
-        if (alias.name !== name || alias.namespace !== namespace) this.#add([alias.name, alias.namespace, "svc"]);
+      if (pod === undefined) continue;
+      for (const ip of pod.ips) {
+        const name = [dashedAddress(ip), pod.namespace, "pod"];
+        this.#add(name);
+        this.#add(name, true);
       }
     }
   }
 
+  /** A name, and those of the Services that stand for it, also by way of others. */
   #add(labels: readonly string[], multicluster = false): void {
     if (this.#isAll()) return;
+    const targets = this.#putBelow(labels, multicluster);
+    for (const target of targets) {
+      for (const { name, namespace } of this.#options.cluster.tables.services.aliasesOf(target)) {
+        targets.push(...this.#putBelow([name, namespace, "svc"], false));
+      }
+    }
+  }
+
+  /** @returns names, as an ExternalName has them, that were not noted yet */
+  #putBelow(labels: readonly string[], multicluster: boolean): string[] {
+    const added: string[] = [];
     for (const zone of this.#options.zones) {
       if (zone.reverse || zone.multicluster !== multicluster) continue;
-      this.#put(nameBelow(labels, zone));
+      if (this.#put(nameBelow(labels, zone))) added.push([...labels, zone.text].join(".").replace(/\.+$/, ""));
     }
+    return added;
   }
 
   #address(address: string): void {
@@ -170,25 +203,36 @@ export class ChangedNames {
   #everything(): void {
     this.#all = true;
     this.#names.clear();
+    this.#trees.clear();
     this.#schedule();
   }
 
-  #put(name: Uint8Array | undefined): void {
-    if (name === undefined || this.#all) return;
-    this.#names.set(Buffer.from(name.buffer, name.byteOffset, name.length).toString("latin1"), name);
+  /** @returns whether the name is there now and was not before */
+  #put(name: Uint8Array | undefined): boolean {
+    if (name === undefined || this.#all) return false;
+    const { size } = this.#names;
+    this.#names.set(textOf(name), name);
     if (this.#names.size > NAMES_MAX) this.#everything();
     else this.#schedule();
+    return this.#names.size > size;
   }
 
   #schedule(): void {
     this.#scheduled ??= setImmediate(() => {
       const changed = this.#all ? ("all" as const) : [...this.#names.values()];
+      const trees = [...this.#trees.values()];
       this.#scheduled = undefined;
       this.#names = new Map();
+      this.#trees = new Map();
       this.#all = false;
-      this.#options.onChange(changed);
+      this.#options.onChange(changed, trees);
     });
   }
+}
+
+/** A name's bytes, for a key. */
+function textOf(name: Uint8Array): string {
+  return Buffer.from(name.buffer, name.byteOffset, name.length).toString("latin1");
 }
 
 /** Whether endpoints mean the same to both. */

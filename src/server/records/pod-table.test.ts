@@ -65,6 +65,19 @@ describe("who has an address", () => {
     assert.equal(pods.owner("10.244.0.1")?.name, "two");
   });
 
+  it("is nobody again where two from the start are left by one that came later", () => {
+    const one = pod("one", ["10.244.0.1"]);
+    const pods = table(one, pod("two", ["10.244.0.1"], { namespace: "bank" }));
+    const third = pod("three", ["10.244.0.1"]);
+    pods.put(third, undefined);
+    assert.equal(pods.owner("10.244.0.1")?.name, "three");
+    pods.removed(third);
+    assert.equal(pods.owner("10.244.0.1"), undefined);
+    pods.put(third, undefined);
+    pods.removed(one);
+    assert.equal(pods.owner("10.244.0.1")?.name, "three");
+  });
+
   it("is nobody for a node's address", () => {
     const pods = table(pod("proxy", ["192.0.2.10"], { hostNetwork: true }));
     assert.equal(pods.owner("192.0.2.10"), undefined);

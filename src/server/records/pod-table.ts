@@ -12,8 +12,8 @@ import { Table } from "./table.ts";
 interface Claims {
   /** In the order in which they claimed it. */
   pods: Pod[];
-  /** The last claim came after all others were known. */
-  isOrdered: boolean;
+  /** How many of them, in front, were there at the start, in an order that says nothing. */
+  unordered: number;
 }
 
 const NONE: readonly Pod[] = [];
@@ -30,7 +30,7 @@ export class PodTable extends Table<Pod> {
   owner(address: string): Pod | undefined {
     const claims = this.#byAddress.get(address);
     if (claims === undefined || claims.pods.some(({ hostNetwork }) => hostNetwork)) return undefined;
-    return claims.pods.length === 1 || claims.isOrdered ? claims.pods.at(-1) : undefined;
+    return claims.pods.length === 1 || claims.pods.length > claims.unordered ? claims.pods.at(-1) : undefined;
   }
 
   protected override replace(after: Pod | undefined, before: Pod | undefined): void {
@@ -43,7 +43,10 @@ export class PodTable extends Table<Pod> {
       if (at < 0) continue;
       // A pod that keeps its address keeps its turn.
       if (after !== undefined && has.includes(address)) claims.pods[at] = after;
-      else claims.pods.splice(at, 1);
+      else {
+        claims.pods.splice(at, 1);
+        if (at < claims.unordered) claims.unordered--;
+      }
       if (claims.pods.length === 0) this.#byAddress.delete(address);
     }
     if (after === undefined) return;
@@ -51,11 +54,9 @@ export class PodTable extends Table<Pod> {
   }
 
   #claim(address: string, pod: Pod): void {
-    const claims = this.#byAddress.get(address);
-    if (claims === undefined) this.#byAddress.set(address, { pods: [pod], isOrdered: this.isSynced });
-    else {
-      claims.pods.push(pod);
-      claims.isOrdered = this.isSynced;
-    }
+    const claims = this.#byAddress.get(address) ?? { pods: [], unordered: 0 };
+    claims.pods.push(pod);
+    if (!this.isSynced) claims.unordered++;
+    this.#byAddress.set(address, claims);
   }
 }

@@ -2,7 +2,8 @@
  * DNS over HTTPS toward one upstream (RFC 8484): HTTP/2, one session, a stream for each question.
  */
 import type { ClientHttp2Session } from "node:http2";
-import { ResponseScan } from "../../dns/response-scan.ts";
+import { ageTtls } from "../../dns/patch.ts";
+import { ResponseScan, TTL_MAX_S } from "../../dns/response-scan.ts";
 import type { Attempt, Carrier, Place } from "./attempt.ts";
 import { contextOptions, type StreamTarget, type TlsSettings } from "./dial.ts";
 import { judgeReply, REPLY_ACCEPTED } from "./reply-check.ts";
@@ -107,11 +108,13 @@ export class DohClient implements Carrier, Place {
     );
     this.#waiting.set(attempt, () => stream.close());
     let status = 0;
+    let ageS = 0;
     let bytes = 0;
     let failure: unknown;
     const chunks: Uint8Array[] = [];
     stream.on("response", (headers) => {
       status = headers[":status"] ?? 0;
+      ageS = ageOf(headers.age);
       session.usedAtMs = this.#nowMs();
     });
     stream.on("data", (chunk: Uint8Array) => {
@@ -127,7 +130,7 @@ export class DohClient implements Carrier, Place {
       session.usedAtMs = this.#nowMs();
       if (!this.#waiting.has(attempt)) return;
       if (status === 200 && failure === undefined && bytes <= MESSAGE_MAX_BYTES) {
-        this.#received(attempt, Buffer.concat(chunks));
+        this.#received(attempt, Buffer.concat(chunks), ageS);
       } else {
         // A stream only knows that it was cancelled. The session tells why, a moment later.
         setImmediate(() => this.#broken(attempt, session, status, failure));
@@ -136,12 +139,14 @@ export class DohClient implements Carrier, Place {
     if (post) stream.end(body);
   }
 
-  #received(attempt: Attempt, message: Uint8Array): void {
+  /** @param ageS for which the response was held by caches of HTTP: so long its TTLs have run (RFC 8484 §5.1) */
+  #received(attempt: Attempt, message: Uint8Array, ageS: number): void {
     const { owner } = attempt;
     this.#waiting.delete(attempt);
     attempt.place = undefined;
     const verdict = judgeReply(message, owner.wire, owner.questionEnd, false, this.#scan);
     if (verdict === REPLY_ACCEPTED) {
+      if (ageS > 0) ageTtls(message, 0, this.#scan.ttlAts, this.#scan.ttlCount, ageS, 0);
       owner.answered(attempt, message, this.#scan);
       return;
     }
@@ -208,4 +213,9 @@ export class DohClient implements Carrier, Place {
     if (this.#session === session) this.#session = undefined;
     session.http.close();
   }
+}
+
+/** Seconds of an Age field (RFC 9111 §5.1); 0 for what is none. */
+function ageOf(field: string | undefined): number {
+  return field !== undefined && /^\d+$/.test(field) ? Math.min(Number(field), TTL_MAX_S) : 0;
 }

@@ -7,6 +7,7 @@ import { selfSigned } from "../../../test/support/certificate.ts";
 import { type Exchange, openExchange, type Outcome } from "../../../test/support/upstream-exchange.ts";
 import { FrameReader } from "../../dns/frame.ts";
 import { FLAG_QR, readU16, writeU16 } from "../../dns/header.ts";
+import { decodeMessage } from "../../dns/message.ts";
 import type { GroupConfig, UpstreamScheme } from "./open-group.ts";
 
 const { cert, key } = selfSigned(["dns.example", "127.0.0.1"]);
@@ -23,6 +24,13 @@ function replyTo(query: Uint8Array): Uint8Array {
   writeU16(reply, 2, readU16(reply, 2) | FLAG_QR);
   reply[11] = 0;
   return reply;
+}
+
+/** With an A record whose TTL is 300. */
+function withAddress(reply: Uint8Array): Uint8Array {
+  const answer = Uint8Array.from([...reply, 0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 192, 0, 2, 1]);
+  answer[7] = 1;
+  return answer;
 }
 
 function framed(message: Uint8Array): Uint8Array {
@@ -71,6 +79,8 @@ class HttpsUpstream {
   port = 0;
   sessions = 0;
   status = 200;
+  /** Of the response; absent: no such field, and no record. */
+  age: string | undefined;
   readonly requests: { method: string; path: string; authority: string; query: Uint8Array }[] = [];
   readonly #open = new Set<ServerHttp2Session>();
   readonly #server: Http2SecureServer = createSecureServer({ cert, key });
@@ -89,8 +99,10 @@ class HttpsUpstream {
       stream.on("end", () => {
         const query = method === "GET" ? Buffer.from(path.split("?dns=")[1] ?? "", "base64url") : Buffer.concat(chunks);
         this.requests.push({ method, path, authority: headers[":authority"] ?? "", query });
-        stream.respond({ ":status": this.status, "content-type": "application/dns-message" });
-        stream.end(replyTo(new Uint8Array(query)));
+        const age = this.age === undefined ? {} : { age: this.age };
+        stream.respond({ ":status": this.status, "content-type": "application/dns-message", ...age });
+        const reply = replyTo(new Uint8Array(query));
+        stream.end(this.age === undefined ? reply : withAddress(reply));
       });
     });
     await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
@@ -174,6 +186,20 @@ describe("DNS over TLS", () => {
 });
 
 describe("DNS over HTTPS", () => {
+  it("takes the time that a cache of HTTP had the response from its TTLs (RFC 8484 §5.1)", async () => {
+    const server = await new HttpsUpstream().listen();
+    const { ask } = exchange("https", server.port);
+    for (const [age, ttlS] of [
+      ["100", 200],
+      ["9999999999", 0],
+      ["soon", 300],
+    ] as const) {
+      server.age = age;
+      const { message } = await ask("a.example.");
+      assert.equal(decodeMessage(message ?? assert.fail(age)).answers[0]?.ttl, ttlS, age);
+    }
+  });
+
   for (const dohMethod of ["POST", "GET"] as const) {
     it(`asks by ${dohMethod}, with id 0, all questions in one session`, async () => {
       const server = await new HttpsUpstream().listen();

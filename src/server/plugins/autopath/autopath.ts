@@ -42,7 +42,8 @@ export const autopath: Plugin = {
     if (search.length === 0) return {};
     // In the order of 1.12 it stands below the cache, which then holds what was found.
     if (context.compat !== "1.12") context.seeDenials();
-    return { handler: link(() => search) };
+    const origin = context.compat === "1.12" ? Buffer.concat(search).toString("latin1") : "";
+    return { origin, handler: link(() => search) };
   },
 };
 

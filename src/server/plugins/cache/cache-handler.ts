@@ -34,27 +34,38 @@ export interface HandlerParts {
   readonly keeper: AnswerKeeper;
   readonly metrics: CacheMetrics;
   readonly clock: Clock;
+  /** A plugin above puts EDNS options for the upstream on clients' queries. */
+  readonly hasOptions: boolean;
   /** A plugin below broke its contract while nobody waited. */
   readonly onDefect: (error: unknown) => void;
 }
+
+/** Questions that wait for a client's query to be prefetched with. */
+const DUE_MAX = 4096;
 
 export class CacheHandler implements Handler {
   readonly #parts: HandlerParts;
   /** Refreshes on their way, by question: at most one each. */
   readonly #refreshes: Map<string, Promise<KeptAnswer>>;
+  /** Questions to be asked again with the options of the next query, where there are options. */
+  readonly #due: Set<string>;
 
   constructor(parts: HandlerParts) {
     this.#parts = parts;
     this.#refreshes = new Map();
+    this.#due = new Set();
   }
 
   serve(query: Query): Promise<Answer> {
-    const { next, store, partition, zones, stale, metrics } = this.#parts;
+    const { next, store, partition, zones, stale, metrics, clock } = this.#parts;
     if (!zones.hasQuestion(query.wire)) return next.serve(query);
     const slot = store.find(query.wire, query.view, partition);
     if (slot >= 0) {
       const leftS = store.remainingS(slot);
-      if (leftS > 0) return Promise.resolve(this.#fromFresh(query, slot));
+      if (leftS > 0) {
+        if (this.#due.size > 0 && this.#due.delete(keyOf(query))) this.#askAhead(askAgain(query, clock.monotonicMs()));
+        return Promise.resolve(this.#fromFresh(query, slot));
+      }
       // The entry may have been stored when the configuration let it be stale for longer.
       if (stale !== undefined && leftS > -stale.upToS) return this.#serveExpired(query, slot, stale);
     }
@@ -66,6 +77,15 @@ export class CacheHandler implements Handler {
 
   /** Asks the question again because its answer is about to expire. */
   prefetch(query: Query): void {
+    if (!this.#parts.hasOptions) {
+      this.#askAhead(query);
+      return;
+    }
+    if (this.#due.size >= DUE_MAX) this.#due.clear();
+    this.#due.add(keyOf(query));
+  }
+
+  #askAhead(query: Query): void {
     this.#parts.metrics.prefetch(query);
     this.#refresh(query, 0).catch(this.#parts.onDefect);
   }

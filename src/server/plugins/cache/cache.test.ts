@@ -575,6 +575,23 @@ describe("cache", () => {
     });
   });
 
+  it("holds answers that are to be held for ever, or to be served stale for ever", async () => {
+    for (const [directive, upstreamTtlS, leftS] of [
+      ["cache 4294967295", 2 ** 31 - 1, 2 ** 31 - 1 - 141],
+      ["cache {\nserve_stale 876000h\n}", 60, 20],
+    ] as const) {
+      const bench = new CacheBench(directive, answering("192.0.2.1", upstreamTtlS));
+      bench.store.advanceS(100);
+      await bench.ask(www());
+      for (let i = 0; i < 40; i++) {
+        bench.store.advanceS(1);
+        bench.store.store.tick();
+      }
+      assert.equal(await bench.say(www()), `0 192.0.2.1 ${leftS}`);
+      assert.equal(bench.queries.length, 1, directive);
+    }
+  });
+
   describe("prefetch", () => {
     it("asks again before a popular answer expires, in nobody's name, and counts it", async () => {
       const bench = new CacheBench("cache {\nprefetch 3\n}", answering("192.0.2.1", 30));
@@ -642,6 +659,24 @@ describe("cache", () => {
       assert.ok(bench.store.read(testQuery("short.example.org.", "A")) !== undefined);
     });
 
+    it("lets no answer be stale for longer than it says", async () => {
+      const bench = new CacheBench("cache {\nserve_stale 1h\n}", answering("192.0.2.1", 20));
+      await bench.ask(www());
+      bench.store.advanceS(10);
+      bench.store.store.tick();
+      // Who takes entries over knows partitions by their signatures.
+      assert.equal(bench.store.store.partition("a block"), 1);
+      await reload(bench, "cache {\nserve_stale 20s\n}");
+      const found = (stale: boolean): boolean => bench.store.read(www(), 1, 16_000, stale) !== undefined;
+      assert.ok(found(false));
+      bench.store.advanceS(20);
+      assert.deepEqual([found(false), found(true)], [false, true]);
+      const copy = new StoreBench({}, bench.store.clock);
+      assert.equal(copy.store.importFrom(bench.store.store.entriesHeld(), 1000).taken, 1);
+      bench.store.advanceS(10);
+      assert.equal(found(true), false);
+    });
+
     it("holds none that other rules would not have kept", async () => {
       for (const directive of ["cache example.net", "cache {\ndisable success\n}", "cache {\nkeepttl\n}"]) {
         const bench = new CacheBench("cache", answering("192.0.2.1", 60));
@@ -678,6 +713,7 @@ describe("cache", () => {
         metrics: bench.metrics,
         partition: 1,
       });
+      reloaded.handler?.({ serve: async (query) => bench.upstream(query) });
       await reloaded.start?.();
       await bench.instance.stop?.("reload");
       assert.deepEqual(await bench.count("coredns_cache_entries"), { success: 1, denial: 0 });

@@ -19,15 +19,14 @@ export const cache: Plugin = {
   directive: "cache",
   setup(directives, context): PluginInstance {
     const settings = parseCache(directives, context.zones);
-    const { store, partition, clock } = context;
+    const { store, clock } = context;
     const zones = new ZoneSet(settings.zones);
     const blockZones = new ZoneSet(context.zones);
-    const metrics = new CacheMetrics(context.metrics, store, partition, settings.zones.join(","));
     const authoritative = context.compat === "1.12";
-    const keeper = new AnswerKeeper({ store, partition, settings, metrics, clock, authoritative });
     const log = context.log.plugin("cache");
     const onDefect = (error: unknown): void => log.error(`refresh failed: ${describeError(error)}`);
     let handler: CacheHandler | undefined;
+    let metrics: CacheMetrics | undefined;
     let release: (() => void) | undefined;
 
     const prefetch = (question: StoredQuestion): void => {
@@ -36,7 +35,12 @@ export const cache: Plugin = {
     };
     return {
       handler(next) {
+        const { partition } = context;
         const { stale } = settings;
+        metrics = new CacheMetrics(context.metrics, store, partition, settings.zones.join(","));
+        const keeper = new AnswerKeeper({ store, partition, settings, metrics, clock, authoritative });
+        const above = context.compat === "1.12" ? undefined : context.sibling("rewrite");
+        const hasOptions = (above?.origin ?? "") !== "";
         const staleTtlS = staleTtlOf(settings, context.compat);
         handler = new CacheHandler({
           next,
@@ -48,13 +52,14 @@ export const cache: Plugin = {
           keeper,
           metrics,
           clock,
+          hasOptions,
           onDefect,
         });
         return handler;
       },
       async start() {
-        metrics.start(context.servers(), context.zones, context.view);
-        release = store.configure(partition, {
+        metrics?.start(context.servers(), context.zones, context.view);
+        release = store.configure(context.partition, {
           success: settings.success.capacity,
           denial: settings.denial.capacity,
           failure: FAILURE_CAPACITY,
@@ -63,13 +68,14 @@ export const cache: Plugin = {
             denial: settings.denial.maxTtlS,
             failure: settings.servfailS,
           },
+          staleS: settings.stale?.upToS ?? 0,
           rules: rulesOf(settings, authoritative),
           prefetch: settings.prefetch === undefined ? undefined : { ...settings.prefetch, ask: prefetch },
         });
       },
       async stop() {
         release?.();
-        metrics.stop();
+        metrics?.stop();
       },
     };
   },

@@ -13,6 +13,7 @@ import { FLIGHT_TIMING, type GroupConfig, openGroup, type UpstreamTarget } from 
 import { type ForwardSettings, parseForward } from "./forward-settings.ts";
 import { ForwardStanza } from "./forward-stanza.ts";
 import { resolveTargets } from "./resolve-targets.ts";
+import type { ToEntry } from "./to-address.ts";
 
 export const forward: Plugin = {
   directive: "forward",
@@ -29,6 +30,7 @@ export const forward: Plugin = {
     );
     let plain: readonly SocketAddress[] = [];
     return {
+      origin: JSON.stringify(stanzas.map(({ settings }) => settings.to.map(originOf))),
       handler: (next) => new Forward(stanzas, next),
       plainUpstreams: () => plain,
       async start() {
@@ -91,6 +93,11 @@ class Forward implements Handler {
 /** Whether every question goes to the upstreams, from any address, and every answer of theirs is given. */
 function takesAll({ from, except, failoverRcodes, sourceAddress }: ForwardSettings): boolean {
   return from.length === 1 && except.length === 0 && failoverRcodes.size === 0 && sourceAddress === undefined;
+}
+
+/** Addresses, also those out of a file. A host is looked up later, and known by its name. */
+function originOf(entry: ToEntry): unknown {
+  return entry.kind === "addresses" ? entry.targets : entry.hostname;
 }
 
 function groupConfig(

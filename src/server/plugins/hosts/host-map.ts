@@ -4,14 +4,23 @@
  * Names are keyed by their lower-case wire form as a latin1 string, so that a query finds its entry without making text
  * of its name. A name whose first label is `*` stands for every name that has exactly one label more than the rest.
  */
-import { addressBytes } from "../../../base/address.ts";
+import { addressBytes, formatAddressBytes } from "../../../base/address.ts";
 import { isBelow, lowerCaseName } from "../../../dns/name.ts";
 import { nameFromText } from "../../../dns/name-text.ts";
+import { reverseName } from "../../records/reverse-name.ts";
 
 /** A name's addresses of each family, in file order. */
 interface HostAddresses {
   readonly v4: Uint8Array[];
   readonly v6: Uint8Array[];
+}
+
+/** Names about which two maps say different things: wire form, lower case. */
+export interface HostChanges {
+  /** Those of addresses too. */
+  readonly names: readonly Uint8Array[];
+  /** All names below them. */
+  readonly trees: readonly Uint8Array[];
 }
 
 const NOTHING: readonly Uint8Array[] = [];
@@ -54,6 +63,19 @@ export class HostMap {
     return this.#reverse.get(bytesKey(address)) ?? NOTHING;
   }
 
+  changesTo(after: HostMap): HostChanges {
+    const addresses = changedKeys(this.#reverse, after.#reverse, isSameList).map(keyBytes);
+    return {
+      names: [
+        ...changedKeys(this.#names, after.#names, isSameHost).map(keyBytes),
+        ...addresses.flatMap((bytes) => reverseName(formatAddressBytes(bytes, 0, bytes.length === 4 ? 4 : 16)) ?? []),
+      ],
+      trees: changedKeys(this.#wildcards, after.#wildcards, isSameHost).map((key) =>
+        keyBytes(key.slice(ASTERISK_LABEL.length)),
+      ),
+    };
+  }
+
   add(name: Uint8Array, address: Uint8Array, reverse: boolean): void {
     const key = bytesKey(name);
     const wildcard = key.startsWith(ASTERISK_LABEL);
@@ -83,6 +105,31 @@ export function nameKey(bytes: Uint8Array, at: number, length: number): string {
 
 function bytesKey(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+}
+
+function keyBytes(key: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(key, "latin1"));
+}
+
+function changedKeys<T>(
+  before: ReadonlyMap<string, T>,
+  after: ReadonlyMap<string, T>,
+  isSame: (a: T, b: T) => boolean,
+): string[] {
+  const changed = [...after.keys()].filter((key) => !before.has(key));
+  for (const [key, had] of before) {
+    const has = after.get(key);
+    if (has === undefined || !isSame(had, has)) changed.push(key);
+  }
+  return changed;
+}
+
+function isSameHost(a: HostAddresses, b: HostAddresses): boolean {
+  return isSameList(a.v4, b.v4) && isSameList(a.v6, b.v6);
+}
+
+function isSameList(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
+  return a.length === b.length && a.every((bytes, i) => Buffer.compare(bytes, b[i] ?? bytes) === 0);
 }
 
 /**

@@ -11,6 +11,8 @@ export interface HostsFileOptions extends HostsOptions {
   readonly log: Log;
   /** The file was read. @param modifiedMs its time of modification, Unix milliseconds */
   readonly onRead: (map: HostMap, modifiedMs: number) => void;
+  /** What was read is in use in place of what was before. Not called for what is there at the start. */
+  readonly onChange: (before: HostMap, after: HostMap) => void;
 }
 
 export class HostsFile {
@@ -21,6 +23,7 @@ export class HostsFile {
   #timer: NodeJS.Timeout | undefined;
   /** Why it could not be read at the last look: the same reason is told once. */
   #complaint: string | undefined;
+  #started: boolean;
 
   constructor(options: HostsFileOptions) {
     this.#options = options;
@@ -29,6 +32,7 @@ export class HostsFile {
     this.#bytes = -1;
     this.#timer = undefined;
     this.#complaint = undefined;
+    this.#started = false;
   }
 
   get map(): HostMap {
@@ -38,6 +42,7 @@ export class HostsFile {
   /** Reads the file and begins to watch it. A file that is not there may come later. */
   start(): void {
     this.look();
+    this.#started = true;
     const { reloadMs } = this.#options;
     if (reloadMs <= 0) return;
     this.#timer = setInterval(() => this.look(), Math.min(reloadMs, 2 ** 31 - 1));
@@ -50,7 +55,7 @@ export class HostsFile {
 
   /** Reads the file if its time or its size is another. What cannot be read leaves what was read before. */
   look(): void {
-    const { path, log, onRead } = this.#options;
+    const { path, log, onChange, onRead } = this.#options;
     let text: string;
     try {
       const { mtimeMs, size } = statSync(path);
@@ -63,7 +68,9 @@ export class HostsFile {
       this.#complain(error);
       return;
     }
+    const before = this.#map;
     this.#map = readHosts(text, this.#options);
+    if (this.#started) onChange(before, this.#map);
     log.debug(`Parsed hosts file into ${this.#map.size} entries`);
     onRead(this.#map, this.#modifiedMs);
   }

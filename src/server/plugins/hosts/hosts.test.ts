@@ -3,12 +3,18 @@ import { mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it, mock } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { FakeClock } from "../../../base/clock.ts";
 import { FLAG_AA } from "../../../dns/header.ts";
 import { decodeMessage } from "../../../dns/message.ts";
 import { recordToText } from "../../../dns/records/record-text.ts";
+import { AnswerStore } from "../../cache/answer-store.ts";
 import type { Handler } from "../../chain/handler.ts";
 import type { PluginInstance } from "../../chain/plugin.ts";
 import { Metrics } from "../../metrics/metrics.ts";
+import { askUdp, queryFor } from "../../../../test/support/dns-client.ts";
+import { runServer } from "../../../../test/support/running-server.ts";
+import { answerA, startUpstream } from "../../../../test/support/scripted-upstream.ts";
 import { answering, chainOf, type FakeContext, setUp, testQuery } from "../../../../test/support/setup-context.ts";
 import { hosts } from "./hosts.ts";
 
@@ -46,7 +52,8 @@ interface Started {
 
 async function started(corefile: string, run: (started: Started) => Promise<void>): Promise<void> {
   const metrics = Metrics.create({ threads: 1 });
-  const { context, instance } = setUp(hosts, corefile, { root: folder, metrics });
+  const store = AnswerStore.create({ bytes: 1 << 20, clock: new FakeClock() });
+  const { context, instance } = setUp(hosts, corefile, { root: folder, metrics, store, partition: 1 });
   const next = answering();
   const chain = chainOf(instance, next);
   await instance.start?.();
@@ -353,6 +360,42 @@ describe("reading the hosts file again", () => {
         /^\[WARNING\] plugin\/hosts: Hosts file \/proc\/self\/mem cannot be read: EIO/,
       );
     });
+  });
+
+  it("takes back what the cache holds of the names that it is about, and nothing else", async (t) => {
+    const path = join(folder, "cached");
+    writeFileSync(path, "192.0.2.1 a.test\n192.0.2.2 gone.test\n192.0.2.3 same.test\n192.0.2.4 *.wild.test\n");
+    const upstream = await startUpstream({ script: answerA("192.0.2.7", 300) });
+    t.after(() => upstream.close());
+    const corefile = `. {\ncache\nhosts ${path} {\nreload 20ms\nfallthrough\n}\nforward . 127.0.0.1:${upstream.port}\n}`;
+    const running = await runServer(corefile);
+    t.after(() => running.stop());
+    const data = async (name: string, type = 1): Promise<string> => {
+      const { answers } = decodeMessage(await askUdp({ port: running.port, wire: queryFor(name, type) }));
+      return answers.map((record) => recordToText(record).split(/\s/).at(-1)).join();
+    };
+    const all = async (): Promise<string[]> => [
+      await data("a.test."),
+      await data("gone.test."),
+      await data("new.test."),
+      await data("other.test."),
+      await data("x.wild.test."),
+      await data("1.2.0.192.in-addr.arpa.", 12),
+    ];
+    assert.deepEqual(await all(), ["192.0.2.1", "192.0.2.2", "192.0.2.7", "192.0.2.7", "192.0.2.4", "a.test."]);
+    await data("same.test.");
+    const asked = upstream.queries.length;
+    writeFileSync(
+      path,
+      "192.0.2.11 a.test\n192.0.2.3 same.test\n192.0.2.5 new.test\n192.0.2.44 *.wild.test\n192.0.2.1 b.test\n",
+    );
+    const expected = ["192.0.2.11", "192.0.2.7", "192.0.2.5", "192.0.2.7", "192.0.2.44", "b.test."];
+    for (const endMs = performance.now() + 10_000; performance.now() < endMs; await delay(20)) {
+      if ((await data("a.test.")) === expected[0]) break;
+    }
+    assert.deepEqual(await all(), expected);
+    const more = upstream.queries.slice(asked).map(({ name }) => name);
+    assert.deepEqual(more, ["gone.test."]);
   });
 
   it("can be turned off, and ends when the plugin is stopped", async (test) => {

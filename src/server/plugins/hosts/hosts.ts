@@ -9,13 +9,16 @@ import type { Handler } from "../../chain/handler.ts";
 import type { Directive, Plugin, PluginInstance, SetupContext } from "../../chain/plugin.ts";
 import type { Query } from "../../chain/query.ts";
 import { once } from "../../corefile/arguments.ts";
-import { type HostMap, nameKey, readHosts } from "./host-map.ts";
+import { type HostChanges, type HostMap, nameKey, readHosts } from "./host-map.ts";
 import { HostsFile } from "./hosts-file.ts";
 import { type HostsDirective, readDirective } from "./options.ts";
 import { reverseAddress } from "../../records/reverse-name.ts";
 
 /** Records in one answer: block lists give one address to a million names. */
 const ANSWERS_MAX = 500;
+/** Changed names beyond which all that the block has in the cache is let go of. */
+const CHANGES_MAX = 20_000;
+const ROOT = new Uint8Array(1);
 
 export const hosts: Plugin = {
   directive: "hosts",
@@ -40,14 +43,23 @@ export const hosts: Plugin = {
           .with()
           .set(modifiedMs / 1000);
       },
+      onChange: (before, after) => forget(context, before.changesTo(after)),
     });
     return {
+      origin: directive.digest,
       handler: (next) => new Hosts(next, directive, zones, file, inline),
       start: async () => file.start(),
       stop: async () => file.stop(),
     };
   },
 };
+
+/** What was answered for the names is not to be answered again. */
+function forget({ store, partition }: SetupContext, { names, trees }: HostChanges): void {
+  const isAll = names.length + trees.length > CHANGES_MAX;
+  if (!isAll) store.removeNames(partition, names);
+  for (const tree of isAll ? [ROOT] : trees) store.removeBelow(partition, tree);
+}
 
 class Hosts implements Handler {
   readonly #next: Handler;

@@ -1,5 +1,6 @@
 /** The `hosts` directive as written. */
-import { statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError, describeError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
@@ -21,6 +22,8 @@ const DEFAULT_RELOAD_MS = 5000;
 
 export interface HostsDirective {
   readonly path: string;
+  /** Stands for what the file says; "" while it cannot be read. */
+  readonly digest: string;
   /** Absolute, lower case. */
   readonly zones: readonly string[];
   /** Entries inside the braces, as the text of a hosts file. */
@@ -82,6 +85,7 @@ export function readDirective(directive: Directive, context: SetupContext, log: 
   }
   return {
     path,
+    digest: digestOf(path),
     zones: zonesOr(zones, context.zones),
     inline: inline.join("\n"),
     ttlS,
@@ -102,5 +106,13 @@ function checkFile(path: string, file: Token, log: Log): void {
       throw new ConfigError(file.position, fact, { cause: error });
     }
     log.warning(`File does not exist: ${path}`);
+  }
+}
+
+function digestOf(path: string): string {
+  try {
+    return createHash("sha256").update(readFileSync(path)).digest("hex");
+  } catch {
+    return "";
   }
 }

@@ -2,6 +2,7 @@
 import { EDE_NOT_READY } from "../../../dns/edns.ts";
 import { FLAG_TC, FLAGS_AT, HEADER_BYTES, RCODE_MASK, readU16, writeU16 } from "../../../dns/header.ts";
 import { decodeMessage } from "../../../dns/message.ts";
+import { MessageError } from "../../../dns/message-error.ts";
 import { isBelow, sameName } from "../../../dns/name.ts";
 import { capTtls } from "../../../dns/patch.ts";
 import { ResponseScan, scanResponse } from "../../../dns/response-scan.ts";
@@ -94,9 +95,20 @@ export class KubernetesHandler implements Handler {
     if (!(found instanceof Uint8Array) && found.kind === "targets") found = this.#made(query, zone, found) ?? EMPTY;
     if (found instanceof Uint8Array) return { wire: found, plugin: NAME };
     if (found.kind === "unknown") return this.#unknown(query);
-    if (found.kind === "alias") return this.#alias(query, zone, cluster, found.target);
+    if (found.kind === "alias") {
+      const { target } = found;
+      const answer = await this.#alias(query, zone, cluster, target);
+      // What was held of the name was dropped while this was under way: it would come too late, and stay.
+      const now = this.#find(query, zone, labels, cluster);
+      const isStill = !(now instanceof Uint8Array) && now.kind === "alias" && now.target === target;
+      return isStill ? answer : this.serve(query);
+    }
     if (found.kind === "none") {
-      if (isInside(query, this.#fallthrough)) return this.#next.serve(query);
+      if (isInside(query, this.#fallthrough)) {
+        const answer = await this.#next.serve(query);
+        const now = this.#find(query, zone, labels, cluster);
+        return !(now instanceof Uint8Array) && now.kind === "none" ? answer : this.serve(query);
+      }
       if (!isSure(cluster) && isInside(query, this.#fallthroughUnsure)) return this.#standIn(query);
     }
     const rcode = found.kind === "none" ? RCODE_NXDOMAIN : RCODE_NOERROR;
@@ -171,13 +183,19 @@ export class KubernetesHandler implements Handler {
     if (found === undefined || (rcode !== RCODE_NOERROR && rcode !== RCODE_NXDOMAIN)) {
       return serverFailure(query, NAME, found?.error);
     }
-    const { answers, authority, flags } = decodeMessage(found.wire);
-    const leadsBack = answers.some(({ name, type }) => type === TYPE_CNAME && isNameOf(query, name));
-    if (leadsBack) return serverFailure(query, NAME);
-    const soa = answers.some(({ type }) => type === qtype) ? [] : authority.filter(({ type }) => type === TYPE_SOA);
-    const wire = recordsAnswer(query, [alias, ...answers], soa);
-    if ((flags & FLAG_TC) !== 0) writeU16(wire, FLAGS_AT, readU16(wire, FLAGS_AT) | FLAG_TC);
-    return { wire, plugin: NAME };
+    try {
+      const { answers, authority, flags } = decodeMessage(found.wire);
+      const leadsBack = answers.some(({ name, type }) => type === TYPE_CNAME && isNameOf(query, name));
+      if (leadsBack) return serverFailure(query, NAME);
+      const soa = answers.some(({ type }) => type === qtype) ? [] : authority.filter(({ type }) => type === TYPE_SOA);
+      const wire = recordsAnswer(query, [alias, ...answers], soa);
+      if ((flags & FLAG_TC) !== 0) writeU16(wire, FLAGS_AT, readU16(wire, FLAGS_AT) | FLAG_TC);
+      return { wire, plugin: NAME };
+    } catch (error) {
+      // One record more than the largest of messages can take.
+      if (error instanceof MessageError) return serverFailure(query, NAME, error);
+      throw error;
+    }
   }
 
   #unknown(query: Query): Answer | Promise<Answer> {

@@ -8,12 +8,15 @@ import { type RawObject, TestApiServer } from "../../../../test/support/api-serv
 import { askTcp, askUdp, queryFor } from "../../../../test/support/dns-client.ts";
 import { linesOf } from "../../../../test/support/plugin-server.ts";
 import { type RunningServer, runServer } from "../../../../test/support/running-server.ts";
-import { answerA, type ScriptedUpstream, startUpstream } from "../../../../test/support/scripted-upstream.ts";
+import { answerA, respond, type ScriptedUpstream, startUpstream } from "../../../../test/support/scripted-upstream.ts";
 import { parseExposition } from "../../../../test/support/exposition.ts";
 import { freePort } from "../../../../test/support/free-port.ts";
+import { localAddresses } from "./name-servers.ts";
 
 /** A change of an object is in the answers after so long at most. */
 const VISIBLE_MS = 1000;
+/** Whatever a busy machine makes of it. */
+const LONG_MS = 10_000;
 /** What another plugin said in place of the objects is no longer said after so long (its TTL is 5 s). */
 const STAND_IN_MS = 7000;
 
@@ -45,6 +48,7 @@ function slice(of: string, endpoints: Readonly<Record<string, string>>, notReady
 interface Cluster {
   readonly api: TestApiServer;
   readonly running: RunningServer;
+  readonly corefile: string;
   readonly upstream: ScriptedUpstream;
   query(name: string, type?: string): Promise<Message>;
   /** Response code, and the answers' data. */
@@ -111,7 +115,7 @@ async function cluster(
     }
     assert.equal(said, expected, `${name} ${type}`);
   };
-  return { api, running, upstream, query, ask, metric, until };
+  return { api, running, corefile: text, upstream, query, ask, metric, until };
 }
 
 describe("a change of an object, with answers in the cache", () => {
@@ -161,6 +165,31 @@ describe("a change of an object, with answers in the cache", () => {
     assert.equal(await ask("db-0.db.prod.svc.cluster.local"), "NOERROR 10.244.0.1");
   });
 
+  it("is one of what is preferred in a topology zone without endpoints too", async (t) => {
+    const { api, ask, until } = await cluster(t, "zonal");
+    api.put("services", service("db", "None"));
+    api.put("endpointslices", slice("db", { "10.244.0.1": "" }));
+    await until("db.prod.svc.cluster.local", "A", "NOERROR 10.244.0.1", LONG_MS);
+    assert.equal(await ask("west.prefer._zone.db.prod.svc.cluster.local"), "NOERROR 10.244.0.1");
+    api.put("endpointslices", slice("db", { "10.244.0.2": "" }));
+    await until("db.prod.svc.cluster.local", "A", "NOERROR 10.244.0.2", LONG_MS);
+    assert.equal(await ask("west.prefer._zone.db.prod.svc.cluster.local"), "NOERROR 10.244.0.2");
+  });
+
+  it("is one of the zone's servers, where this server is an endpoint", async (t) => {
+    const { api, ask, until } = await cluster(t);
+    const [own] = localAddresses([]);
+    assert.ok(own !== undefined);
+    api.put("services", service("web", "10.96.0.1"));
+    await until("web.prod.svc.cluster.local", "A", "NOERROR 10.96.0.1", LONG_MS);
+    assert.equal(await ask("cluster.local", "NS"), "NOERROR ns.dns.cluster.local.");
+    assert.match(await ask("ns.dns.cluster.local"), /^NOERROR/);
+    api.put("services", service("dns", "10.96.0.10"));
+    api.put("endpointslices", { ...slice("dns", { [own]: "" }), addressType: own.includes(":") ? "IPv6" : "IPv4" });
+    await until("cluster.local", "NS", "NOERROR dns.prod.svc.cluster.local.", LONG_MS);
+    assert.equal(await ask("ns.dns.cluster.local"), "NOERROR 10.96.0.10");
+  });
+
   it("is seen through a Service that stands for another", async (t) => {
     const { api, until } = await cluster(t);
     api.put("services", service("web", "10.96.0.1"));
@@ -182,6 +211,27 @@ describe("a change of an object, with answers in the cache", () => {
     assert.equal(await metric("nodens_kubernetes_answers_dropped_total"), dropped + 2);
     assert.equal(await ask("www.example.org"), "NOERROR 192.0.2.1");
     assert.equal(upstream.queries.length, 1, "names outside stay in the cache");
+  });
+
+  it("is in answers that were under way: of the next plugin, and of a Service that stands for another name", async (t) => {
+    const { api, upstream, ask, until } = await cluster(t, "fallthrough");
+    api.put("services", alias("shop", "old.example.org"));
+    await until("shop.prod.svc.cluster.local", "CNAME", "NOERROR old.example.org.");
+    const held = Promise.withResolvers<void>();
+    upstream.use(async (query) => {
+      if (/^(new|old)\./.test(query.name)) await held.promise;
+      return answerA("192.0.2.1", 60)(query);
+    });
+    const underWay = [ask("new.prod.svc.cluster.local"), ask("shop.prod.svc.cluster.local")];
+    await upstream.untilQueries(2, LONG_MS);
+    api.put("services", service("new", "10.96.0.7"));
+    api.put("services", alias("shop", "other.example.org"));
+    await until("shop.prod.svc.cluster.local", "CNAME", "NOERROR other.example.org.", LONG_MS);
+    held.resolve();
+    const expected = ["NOERROR 10.96.0.7", "NOERROR 192.0.2.1 other.example.org."];
+    assert.deepEqual(await Promise.all(underWay), expected);
+    assert.equal(await ask("new.prod.svc.cluster.local"), expected[0]);
+    assert.equal(await ask("shop.prod.svc.cluster.local"), expected[1]);
   });
 
   it("drops nothing that it is not about", async (t) => {
@@ -296,6 +346,19 @@ describe("kubernetes in front of a forwarder", () => {
     assert.equal(api.openWatches, 0);
   });
 
+  it("has no answers from before a configuration in between, under which objects changed", async (t) => {
+    const { api, running, corefile, ask, until } = await cluster(t);
+    api.put("services", service("web", "10.96.0.1"));
+    await until("web.prod.svc.cluster.local", "A", "NOERROR 10.96.0.1", LONG_MS);
+    running.configure(corefile.replace("ttl 30", "ttl 29"));
+    assert.equal(await running.server.reload(), undefined);
+    api.put("services", service("web", "10.96.0.2"));
+    await until("web.prod.svc.cluster.local", "A", "NOERROR 10.96.0.2", LONG_MS);
+    running.configure(corefile);
+    assert.equal(await running.server.reload(), undefined);
+    assert.equal(await ask("web.prod.svc.cluster.local"), "NOERROR 10.96.0.2");
+  });
+
   it("cuts a large set for UDP and gives all of it over TCP", async (t) => {
     const { api, running, query } = await cluster(t);
     const addresses = Array.from({ length: 300 }, (_, i): [string, string] => [`10.244.${i >> 8}.${i & 255}`, ""]);
@@ -327,6 +390,18 @@ describe("kubernetes in front of a forwarder", () => {
     assert.equal(upstream.connectionsOpen, 0);
     assert.equal(await ask("b.example.org"), "NOERROR 192.0.2.1");
     assert.equal(upstream.connectionsAccepted, 2);
+  });
+
+  it("fails where an alias does not fit before the largest of answers", async (t) => {
+    const { api, running, upstream, ask, until } = await cluster(t);
+    const rdata = Uint8Array.of(192, 0, 2, 1);
+    const answers = Array.from({ length: 4093 }, () => ({ type: 1, ttl: 60, rdata }));
+    upstream.use((query) => ({ reply: respond(query, { answers }) }));
+    api.put("services", alias("shop", "big.example.org"));
+    await until("shop.prod.svc.cluster.local", "CNAME", "NOERROR big.example.org.", LONG_MS);
+    assert.equal(await ask("big.example.org"), "NOERROR");
+    assert.equal(await ask("shop.prod.svc.cluster.local"), "SERVFAIL");
+    assert.ok(!running.lines.some((line) => line.includes("defect")), running.lines.join("\n"));
   });
 
   it("refuses zone transfers", async (t) => {

@@ -17,9 +17,9 @@ import { Cluster } from "../../records/cluster.ts";
 import { EndpointNews } from "../../records/endpoint-news.ts";
 import { readClusterQuestion } from "../../records/cluster-question.ts";
 import type { Lease, SharedCluster } from "../../records/shared-cluster.ts";
-import { labelsBelow, zoneOf } from "../../records/zone.ts";
+import { type ClusterZone, labelsBelow, nameBelow, zoneOf } from "../../records/zone.ts";
 import { KubernetesHandler } from "./kubernetes-handler.ts";
-import { localAddresses, nameServers } from "./name-servers.ts";
+import { localAddresses, nameServers, OWN_SERVER } from "./name-servers.ts";
 import { openCluster, sourceLabel } from "./open-cluster.ts";
 import { nodeSearchList, SearchPaths } from "./search-paths.ts";
 import { type KubernetesSettings, readKubernetes } from "./settings.ts";
@@ -45,6 +45,8 @@ class Kubernetes implements PluginInstance {
   #lease: SharedLease<Promise<SharedCluster>> | undefined;
   #cluster: Cluster | undefined;
   #local: readonly string[];
+  /** The zones' servers as text. */
+  #servers: string;
   #searchPaths: SearchPaths | undefined;
 
   constructor(settings: KubernetesSettings, context: SetupContext, log: Log) {
@@ -55,6 +57,7 @@ class Kubernetes implements PluginInstance {
     this.#lease = undefined;
     this.#cluster = undefined;
     this.#local = [];
+    this.#servers = "";
     this.#searchPaths = undefined;
   }
 
@@ -75,8 +78,22 @@ class Kubernetes implements PluginInstance {
     this.#cluster = cluster;
     const { zones, zonal, resolvConf } = this.#settings;
     this.#searchPaths = new SearchPaths(zones, nodeSearchList(resolvConf));
-    const changes = new ChangedNames({ cluster, zones, zonal, onChange: (names) => this.#forget(names) });
+    const changes = new ChangedNames({
+      cluster,
+      zones,
+      zonal,
+      onChange: (names, trees) => this.#changed(cluster, names, trees),
+    });
     this.#ends.push(() => changes.stop());
+    // Of a block that was configured before, and then was not, answers may be left that nobody kept true.
+    let isKept = true;
+    const { shared: leases, partition } = this.#context;
+    const keeping = leases.acquire(
+      `kubernetes answers ${partition}`,
+      () => (isKept = false),
+      () => {},
+    );
+    this.#ends.push(() => keeping.release());
     const { slices } = cluster.tables;
     if (slices !== undefined) {
       this.#ends.push(slices.listen((after) => this.#measure(cluster, after)));
@@ -88,6 +105,7 @@ class Kubernetes implements PluginInstance {
       this.#ends.push(() => endpoints.stop());
     }
     await this.#whenSynced(cluster);
+    if (!isKept && cluster.isSynced) this.#forget("all");
   }
 
   async stop(): Promise<void> {
@@ -172,12 +190,20 @@ class Kubernetes implements PluginInstance {
     }
   }
 
+  /** Besides the names that a change is about, those of the zones' own servers, when these are others now. */
+  #changed(cluster: Cluster, names: readonly Uint8Array[] | "all", trees: readonly Uint8Array[]): void {
+    const servers = JSON.stringify(nameServers(cluster, this.#local));
+    if (names === "all" || servers === this.#servers) this.#forget(names, trees);
+    else this.#forget([...names, ...this.#settings.zones.flatMap((zone) => serverNames(zone))], trees);
+    this.#servers = servers;
+  }
+
   /** What was answered for the names is not to be answered again. */
-  #forget(names: readonly Uint8Array[] | "all"): void {
+  #forget(names: readonly Uint8Array[] | "all", trees: readonly Uint8Array[] = []): void {
     const { store, partition, metrics } = this.#context;
-    let dropped = 0;
-    if (names === "all") for (const zone of this.#settings.zones) dropped += store.removeBelow(partition, zone.name);
-    else dropped = store.removeNames(partition, names);
+    const below = names === "all" ? this.#settings.zones.map(({ name }) => name) : trees;
+    let dropped = names === "all" ? 0 : store.removeNames(partition, names);
+    for (const tree of below) dropped += store.removeBelow(partition, tree);
     if (dropped === 0) return;
     metrics.counter("nodens_kubernetes_answers_dropped_total").with(sourceLabel(this.#settings.source)).add(dropped);
   }
@@ -192,4 +218,10 @@ class Kubernetes implements PluginInstance {
       .with(service.headless ? "headless_with_selector" : "cluster_ip")
       .observe(Math.max(0, this.#context.clock.wallMs() - slice.changedAtMs) / 1000);
   }
+}
+
+/** Names whose records are about a zone's servers. */
+function serverNames(zone: ClusterZone): Uint8Array[] {
+  const own = zone.reverse ? undefined : nameBelow(OWN_SERVER, zone);
+  return own === undefined ? [zone.name] : [zone.name, own];
 }

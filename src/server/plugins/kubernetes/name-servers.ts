@@ -5,6 +5,9 @@ import type { NameServer } from "../../records/answers.ts";
 import type { Cluster } from "../../records/cluster.ts";
 import { endpointName } from "../../records/endpoint-name.ts";
 
+/** Labels below a zone of this server itself. */
+export const OWN_SERVER: readonly string[] = ["ns", "dns"];
+
 /** @param bound addresses that the server listens on; empty: all */
 export function localAddresses(bound: readonly string[]): readonly string[] {
   const all = (bound.length > 0 ? bound : interfaceAddresses()).map((address) => canonicalAddress(address));
@@ -35,5 +38,5 @@ export function nameServers(cluster: Cluster, local: readonly string[]): NameSer
     }
   }
   if (servers.size > 0) return [...servers.values()];
-  return local.length === 0 ? [] : [{ labels: ["ns", "dns"], addresses: local }];
+  return local.length === 0 ? [] : [{ labels: OWN_SERVER, addresses: local }];
 }

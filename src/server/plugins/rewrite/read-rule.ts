@@ -20,8 +20,15 @@ export function readRule(directive: Directive): Rule {
   return readField(mode === "stop", field, args);
 }
 
+/** Whether the rule is one for EDNS options. */
+export function isEdns0Rule(directive: Directive): boolean {
+  return wordsOf(directive)
+    .slice(0, 2)
+    .some(({ text }) => text.toLowerCase() === "edns0");
+}
+
 /** A rule may stand inside braces, over as many lines as it likes, when at most its mode stands before them. */
-function wordsOf(directive: Directive): readonly Token[] {
+export function wordsOf(directive: Directive): readonly Token[] {
   const { args, lines } = directive;
   if (lines === undefined) return args;
   const words = lines.flat();

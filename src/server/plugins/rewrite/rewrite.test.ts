@@ -5,7 +5,7 @@ import { decodeMessage, type EdnsOption } from "../../../dns/message.ts";
 import { nameToText } from "../../../dns/name-text.ts";
 import { recordToText } from "../../../dns/records/record-text.ts";
 import { CLASS_CH, CLASS_IN, className, TYPE_A, typeName } from "../../../dns/types.ts";
-import { askUdp, queryFor } from "../../../../test/support/dns-client.ts";
+import { askTcp, askUdp, queryFor } from "../../../../test/support/dns-client.ts";
 import { type ResponseText, responseTo } from "../../../../test/support/responses.ts";
 import { runServer } from "../../../../test/support/running-server.ts";
 import { answerA, startUpstream } from "../../../../test/support/scripted-upstream.ts";
@@ -478,6 +478,44 @@ describe("rewrite in a server", () => {
     } finally {
       await upstream.close();
     }
+  });
+
+  it("keeps answers to other EDNS options of its own apart", async (t) => {
+    const upstream = await startUpstream({
+      script: (query) => answerA(Buffer.from(query.wire).includes("first") ? "192.0.2.1" : "192.0.2.2", 60)(query),
+    });
+    t.after(() => upstream.close());
+    const block = (view: string, data: string): string =>
+      `. {\n${view}\nrewrite edns0 local set 0xffee ${data}\ncache\nforward . 127.0.0.1:${upstream.port}\n}\n`;
+    const views = ["view tcp {\nexpr proto() == 'tcp'\n}", ""] as const;
+    const running = await runServer(block(views[0], "first") + block(views[1], "second"));
+    t.after(() => running.stop());
+    const wire = queryFor("www.example.org.", 1);
+    const address = (reply: Uint8Array): string =>
+      decodeMessage(reply)
+        .answers.map((record) => recordToText(record).split(/\s+/).at(-1))
+        .join();
+    assert.equal(address(await askUdp({ port: running.port, wire })), "192.0.2.2");
+    assert.equal(address(await askTcp({ port: running.port, wire })), "192.0.2.1");
+    running.configure(block(views[0], "first") + block(views[1], "the-first"));
+    assert.equal(await running.server.reload(), undefined);
+    assert.equal(address(await askUdp({ port: running.port, wire })), "192.0.2.1");
+  });
+
+  it("gives its EDNS options to the upstream also when the cache prefetches", async (t) => {
+    const upstream = await startUpstream({ script: answerA("192.0.2.7", 5) });
+    t.after(() => upstream.close());
+    const running = await runServer(
+      `. {\nrewrite edns0 local set 0xffee first\ncache {\nprefetch 1 1m 90%\n}\nforward . 127.0.0.1:${upstream.port}\n}`,
+    );
+    t.after(() => running.stop());
+    const wire = queryFor("www.example.org.", TYPE_A);
+    for (const endMs = performance.now() + 10_000; upstream.queries.length < 2;) {
+      assert.ok(performance.now() < endMs, "asked again");
+      await askUdp({ port: running.port, wire });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    for (const query of upstream.queries) assert.ok(Buffer.from(query.wire).includes("first"));
   });
 
   it("gives its EDNS options to the upstream, and no others to the client", async () => {

@@ -10,7 +10,7 @@ import type { Directive, Plugin, PluginInstance, SetupContext } from "../../chai
 import { pluginOrder } from "../../chain/plugin-order.ts";
 import type { Query } from "../../chain/query.ts";
 import { Draft } from "./draft.ts";
-import { readRule } from "./read-rule.ts";
+import { isEdns0Rule, readRule, wordsOf } from "./read-rule.ts";
 import { type LookUp, rewriteAnswer } from "./rewritten-answer.ts";
 import type { ResponseRule, Rule } from "./rule.ts";
 
@@ -23,11 +23,18 @@ export const rewrite: Plugin = {
     if (order.indexOf("rewrite") < order.indexOf("cache")) context.seeEveryQuery();
     const fromClasses = new Set(rules.map((rule) => rule.fromClass));
     return {
+      origin: originOf(directives),
       answersClass: (_, view) => fromClasses.has(view.qclass),
       handler: (next) => new Rewrite(next, rules, context),
     };
   },
 };
+
+/** Options for the upstream decide what it answers, and the cache below knows nothing of them. */
+function originOf(directives: readonly Directive[]): string {
+  if (!directives.some((directive) => isEdns0Rule(directive))) return "";
+  return JSON.stringify(directives.map((directive) => wordsOf(directive).map(({ text }) => text)));
+}
 
 class Rewrite implements Handler {
   readonly #next: Handler;

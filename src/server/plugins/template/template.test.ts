@@ -356,6 +356,13 @@ describe("template", () => {
       assert.deepEqual((await ask(text, { name: "example.net" })).answers, cname);
     });
 
+    it("not where it does not fit before the largest of answers", async () => {
+      const answers = Array.from({ length: 4093 }, (_, i) => `@ 30 IN A 192.0.${i >> 8}.${i & 255}`);
+      const outcome = await ask(text, { name: "example.net", lookUps: { "target.example.com.": { answers } } });
+      assert.equal(outcome.end, 2);
+      assert.match(outcome.error ?? "", /65535/);
+    });
+
     it("not for ever", async () => {
       let asked = 0;
       const loop = 'template IN A . {\nanswer "{{ .Name }} 60 IN CNAME {{ .Name }}"\nanswer "{{ .Name }} CNAME b."\n}';

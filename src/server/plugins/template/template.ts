@@ -1,6 +1,7 @@
 /** `template`: answers made of the question, by Go templates. */
 import { FLAG_TC, FLAGS_AT, HEADER_BYTES, readU16, writeU16 } from "../../../dns/header.ts";
 import { decodeMessage } from "../../../dns/message.ts";
+import { MessageError } from "../../../dns/message-error.ts";
 import { isBelow } from "../../../dns/name.ts";
 import { recordFromText } from "../../../dns/records/record-text.ts";
 import type { ResourceRecord } from "../../../dns/records/record.ts";
@@ -74,16 +75,16 @@ class TemplateHandler implements Handler {
         section.push(...more.answers);
         truncated = more.truncated;
       }
+      const { answer, additional, authority } = sections;
+      const wire = respond(query.wire, query.view, rcode, answer, { authoritative: true, additional, authority });
+      if (truncated) writeU16(wire, FLAGS_AT, readU16(wire, FLAGS_AT) | FLAG_TC);
+      return extendedError === undefined ? { wire, plugin: "template" } : { wire, plugin: "template", extendedError };
     } catch (error) {
-      if (error instanceof TemplateError || error instanceof RecordTextError) {
+      if (error instanceof TemplateError || error instanceof RecordTextError || error instanceof MessageError) {
         return serverFailure(query, "template", error);
       }
       throw error;
     }
-    const { answer, additional, authority } = sections;
-    const wire = respond(query.wire, query.view, rcode, answer, { authoritative: true, additional, authority });
-    if (truncated) writeU16(wire, FLAGS_AT, readU16(wire, FLAGS_AT) | FLAG_TC);
-    return extendedError === undefined ? { wire, plugin: "template" } : { wire, plugin: "template", extendedError };
   }
 
   /** @returns undefined for a template whose text is blank: a record under a condition */
