@@ -10,6 +10,7 @@ import { createEventFd, signalEventFd } from "../../linux/event-fd.ts";
 import { closeFd } from "../../linux/fd.ts";
 import type { LoopWatch } from "../../linux/loop-watch.ts";
 import { createRegion, type RegionHandle, type SharedRegion } from "../../linux/shared-region.ts";
+import { createTimerFd, setTimerFd } from "../../linux/timer-fd.ts";
 import { ASK_REGION_BYTES, AskReader } from "../clients/ask-ring.ts";
 import type { AnswerStoreHandle } from "../cache/region.ts";
 import type { MetricsHandle } from "../metrics/metrics.ts";
@@ -20,6 +21,7 @@ import { RECORD_HEADER_BYTES, RelayReader, RING_BYTES, RING_REGION_BYTES } from 
 import {
   CONTROL_BYTES,
   MESSAGE_WORD,
+  PARKED_LOOK_MS,
   PARKED_WORD,
   RECEIVES_WORD,
   STOP_WORD,
@@ -35,6 +37,8 @@ const RECORDS_PER_TURN = 512;
 /** Nor does a turn last longer by them: a query may take a millisecond in a process that has just started, and answers wait to be read. */
 const TURN_MS = 20;
 const RECORDS_PER_LOOK = 32;
+/** The alarm of parked threads is left alone for so long: setting it is a system call. */
+const PUT_OFF_MS = 2;
 /** As many as a full ring takes. */
 const DRAIN_TURNS: number = Math.ceil(RING_BYTES / RECORD_HEADER_BYTES / RECORDS_PER_TURN);
 
@@ -108,6 +112,8 @@ export class FastPathThreads {
   /** Undefined before the first listeners. */
   #warmUp: NodeJS.Timeout | undefined;
   #stopping: boolean;
+  readonly #parkedAlarmFd: number;
+  #putOffAtMs: number;
 
   constructor(options: FastPathThreadsOptions) {
     this.#onQuery = options.onQuery;
@@ -121,6 +127,8 @@ export class FastPathThreads {
     this.#sequence = 0;
     this.#warmUp = undefined;
     this.#stopping = false;
+    this.#parkedAlarmFd = createTimerFd();
+    this.#putOffAtMs = 0;
     const { threads } = options;
     const controls: ThreadControls = options.controls ?? {
       region: createRegion("nodens-control", threads * CONTROL_BYTES),
@@ -178,18 +186,26 @@ export class FastPathThreads {
   }
 
   /** From now on the main thread reads. Each of the threads may have received something until it sees that. */
-  park(): void {
+  park(nowMs: number): void {
+    this.#putOff(nowMs);
     for (const { control } of this.#threads) Atomics.store(control, PARKED_WORD, 1);
   }
 
   /** To be called with each receive while they are parked. @returns false when one has gone back to work by itself */
-  stayParked(): boolean {
+  stayParked(nowMs: number): boolean {
     let parked = true;
     for (const { control } of this.#threads) {
       control[RECEIVES_WORD] = ((control[RECEIVES_WORD] ?? 0) + 1) | 0;
       if (control[PARKED_WORD] === 0) parked = false;
     }
+    // After the receive is counted: who hears the alarm looks at that.
+    if (nowMs - this.#putOffAtMs >= PUT_OFF_MS) this.#putOff(nowMs);
     return parked;
+  }
+
+  #putOff(nowMs: number): void {
+    this.#putOffAtMs = nowMs;
+    setTimerFd(this.#parkedAlarmFd, PARKED_LOOK_MS);
   }
 
   unpark(): void {
@@ -238,6 +254,7 @@ export class FastPathThreads {
 
   /** After `stop`, when no record is looked at any more. */
   close(): void {
+    closeFd(this.#parkedAlarmFd);
     for (const thread of this.#threads) {
       closeFd(thread.eventFd);
       this.#watch.remove(thread.wakeFd);
@@ -260,6 +277,7 @@ export class FastPathThreads {
       epollFd: epoll.fd,
       eventFd,
       wakeFd,
+      parkedAlarmFd: this.#parkedAlarmFd,
       control,
       alarm: controls.alarm,
       ring: ring.handle,

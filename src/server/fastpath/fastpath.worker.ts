@@ -30,17 +30,17 @@ import { Alarm, beatAt } from "./alarm.ts";
 import { Crowd } from "./crowd.ts";
 import { FastPath } from "./fast-path.ts";
 import { MmsgIo } from "./mmsg-io.ts";
+import { ParkedWatch } from "./parked-watch.ts";
 import { RelayWriter } from "./relay-ring.ts";
 import {
   BEAT_WORD,
   CONTROL_BYTES,
   MESSAGE_WORD,
-  PARKED_DOUBT_MS,
-  PARKED_LOOK_MS,
   PARKED_WORD,
   RECEIVES_WORD,
   STOP_WORD,
   TAG_MESSAGE,
+  TAG_PARKED_ALARM,
   WAIT_MS,
   WOKEN_WORD,
 } from "./thread-control.ts";
@@ -48,10 +48,6 @@ import type { FastListener, ThreadMessage, ThreadStart } from "./thread-messages
 import { WarmUp } from "./warm-up.ts";
 import { ZoneTable } from "./zone-table.ts";
 
-/** A parked thread goes back to work when for so many looks nobody has asked anything. */
-const IDLE_LOOKS_MAX = 25;
-/** It takes over when in so many looks in a row something waited and nobody received. */
-const MISSED_LOOKS_MAX = 2;
 /** Turns with something to do after which there is nothing left to be warmed up. */
 const BUSY_TURNS_MAX = 10_000;
 
@@ -100,14 +96,14 @@ const fastPath = new FastPath({
   asks: new AskWriter(openRegion(start.asks).buffer),
 });
 const waiter = new EpollWaiter({ fd: start.epollFd });
-/** For the time in which it is parked: messages only. */
+/** For the time in which it is parked. */
 const parkedEpoll = createEpoll();
 addToEpoll(parkedEpoll, start.eventFd, TAG_MESSAGE);
+// Told of each time that it goes off, without reading it: several threads hear the one.
+addToEpoll(parkedEpoll, start.parkedAlarmFd, TAG_PARKED_ALARM, { edge: true });
 const parkedWaiter = new EpollWaiter(parkedEpoll);
-/** Looks of a parked thread in a row that saw no receive; of those that also saw something to be received. */
-let idleLooks = 0;
-let missedLooks = 0;
-let receivesSeen = 0;
+const parkedWatch = new ParkedWatch();
+const isSomethingWaiting = (): boolean => waiter.wait(0) > 0;
 const listeners = new Map<number, ServedListener>();
 /** Undefined when there are several, none, or something else to do. */
 let sole: SoleListener | undefined;
@@ -194,21 +190,15 @@ function pauseInCrowd(): void {
 
 /** The main thread reads. Should it not, for it is busy with something else, then this thread does again. */
 function waitParked(): void {
-  const told = parkedWaiter.wait(missedLooks > 0 ? PARKED_DOUBT_MS : PARKED_LOOK_MS);
+  const told = parkedWaiter.wait(parkedWatch.waitMs);
   beat(systemClock.monotonicMs());
-  if (told > 0) takeMessages();
-  const receives = control[RECEIVES_WORD] ?? 0;
-  if (receives !== receivesSeen) {
-    receivesSeen = receives;
-    idleLooks = 0;
-    missedLooks = 0;
-    return;
+  let alarmed = false;
+  for (let i = 0; i < told; i++) {
+    if (parkedWaiter.tag(i) === TAG_MESSAGE) takeMessages();
+    else alarmed = true;
   }
-  missedLooks = waiter.wait(0) > 0 ? missedLooks + 1 : 0;
-  if (++idleLooks < IDLE_LOOKS_MAX && missedLooks < MISSED_LOOKS_MAX) return;
-  idleLooks = 0;
-  missedLooks = 0;
-  Atomics.store(control, PARKED_WORD, 0);
+  if (parkedWatch.look(control[RECEIVES_WORD] ?? 0, alarmed, isSomethingWaiting))
+    Atomics.store(control, PARKED_WORD, 0);
 }
 
 /** With one socket to serve the thread waits in it: a system call and a foreign call less for each wake-up. */

@@ -132,7 +132,7 @@ export class FfiFront implements UdpFront {
         batch: this.#readerBatch,
         asks: new AskWriter(asks.buffer),
         onQuery: (record) => this.#take(record),
-        onReceived: (datagrams, misses) => this.#received(datagrams, misses),
+        onReceived: (datagrams, misses, nowMs) => this.#received(datagrams, misses, nowMs),
       });
     const page = fastpath.pageAt(MAIN_PAGE);
     this.ports = new BatchPorts(this.#watch, (count) => addTo(fastpath.floats, page + UPSTREAM_DATAGRAMS_AT, count));
@@ -244,17 +244,17 @@ export class FfiFront implements UdpFront {
       () => systemClock.monotonicMs(),
     );
     if (!takes) return;
-    this.#threads.park();
+    this.#threads.park(systemClock.monotonicMs());
     this.#reader ??= this.#makeReader();
     this.#reader.begin(this.#threads.listeners);
   }
 
   /** Some came to the main thread itself. */
-  #received(datagrams: number, misses: number): void {
+  #received(datagrams: number, misses: number, nowMs: number): void {
     if (this.#isFirst) return;
-    if (!this.#threads.stayParked()) {
+    if (!this.#threads.stayParked(nowMs)) {
       this.#giveBack();
-      this.#whoReads.takenBack(systemClock.monotonicMs());
+      this.#whoReads.takenBack(nowMs);
     } else if (!this.#whoReads.received(datagrams, misses, () => systemClock.monotonicMs())) {
       this.#giveBack();
     }

@@ -32,8 +32,8 @@ export interface MainReaderParts {
   readonly batch: SharedRegion;
   readonly asks: AskWriter;
   readonly onQuery: (record: QueryRecord) => void;
-  /** After each receive. @param misses among the datagrams */
-  readonly onReceived: (datagrams: number, misses: number) => void;
+  /** After each receive. @param misses among the datagrams @param nowMs CLOCK_MONOTONIC */
+  readonly onReceived: (datagrams: number, misses: number, nowMs: number) => void;
 }
 
 /** The main thread's page of counters. */
@@ -99,14 +99,14 @@ export class MainReader {
     const n = this.#fastPath.serve(io, id, zones);
     if (n <= 0) {
       // Somebody else was faster: a thread that is parked no more.
-      this.#parts.onReceived(0, 0);
+      this.#parts.onReceived(0, 0, this.#parts.clock.monotonicMs());
       return;
     }
     const { floats } = this.#parts.metrics.fastpath;
     const page = this.#parts.metrics.fastpath.pageAt(MAIN_PAGE);
     addTo(floats, page + WAKE_UPS_AT, 1);
     floats[page + GSO_PAIRS_AT] = this.#batch.pairs;
-    this.#parts.onReceived(n, this.#fastPath.takeRelayed());
+    this.#parts.onReceived(n, this.#fastPath.takeRelayed(), this.#fastPath.receivedAtMs);
   }
 }
 

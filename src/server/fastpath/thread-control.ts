@@ -23,10 +23,10 @@ export const CONTROL_BYTES = 64;
 /** Longest wait for packets, milliseconds: bounds how late a stop is seen. */
 export const WAIT_MS = 100;
 
-/** A parked thread looks so often whether anybody reads, milliseconds: each look costs some 80 µs. */
+/** When the main thread, which reads, has received nothing for so long, parked threads look whether something waits, milliseconds. */
 export const PARKED_LOOK_MS = 4;
-/** Until its next look when it seems that nobody does. */
-export const PARKED_DOUBT_MS = 1;
 
 /** epoll tag of the eventfd that announces a message from the main thread. */
 export const TAG_MESSAGE: number = -1;
+/** epoll tag of the timerfd that the main thread puts off while it reads. */
+export const TAG_PARKED_ALARM: number = -2;

@@ -14,6 +14,8 @@ export interface ThreadStart {
   readonly eventFd: number;
   /** eventfd that wakes the main thread. */
   readonly wakeFd: number;
+  /** timerfd of all threads, which the main thread puts off while it reads in their place; never read. */
+  readonly parkedAlarmFd: number;
   readonly control: ThreadControl;
   /** Tended in each turn; undefined: nobody hears it. */
   readonly alarm: AlarmHandle | undefined;
