@@ -5,7 +5,7 @@ import { addToEpoll, createEpoll, EpollWaiter } from "../../linux/epoll.ts";
 import { closeFd } from "../../linux/fd.ts";
 import { createRegion } from "../../linux/shared-region.ts";
 import { createTimerFd, hearTimerFd, setTimerFd } from "../../linux/timer-fd.ts";
-import { Alarm, beatAt, type Pulse } from "./alarm.ts";
+import { Alarm, beatAt, type Pulse, untilOverdueMs } from "./alarm.ts";
 
 interface Clockwork {
   readonly timerFd: number;
@@ -68,6 +68,20 @@ describe("an alarm", { skip: withoutFfi }, () => {
     while (!rings(10) && performance.now() - from < 2000) beat(0);
     const tookMs = performance.now() - from;
     assert.ok(tookMs > 50 && tookMs < 1500, `the first alone put it off for ${tookMs} ms`);
+  });
+
+  it("is not about what has not begun", (t) => {
+    const { timerFd, rings } = open(t);
+    const region = createRegion("test-beats", 64);
+    t.after(() => region.close());
+    const words = new Int32Array(region.buffer);
+    const alarm = new Alarm({ region: region.handle, timerFd, pulses: PULSES });
+    alarm.tend(10_000);
+    assert.ok(!rings(20));
+    words[0] = beatAt(10_000);
+    assert.equal(untilOverdueMs(words, PULSES, 10_200), 800);
+    words[1] = beatAt(10_100);
+    assert.equal(untilOverdueMs(words, PULSES, 10_200), 50);
   });
 
   for (const fromMs of [10_000, 2 ** 31 + 10_000, 2 ** 32 - 50]) {

@@ -38,10 +38,12 @@ export function silenceOf(words: Int32Array, pulse: Pulse, nowMs: number): numbe
   return beat === 0 ? 0 : Math.max(0, (nowMs - beat) | 0);
 }
 
-/** Until the first of them is overdue; 0 or less: it is. */
+/** Until the first of those that have begun is overdue; 0 or less: it is; `Infinity`: none has begun. */
 export function untilOverdueMs(words: Int32Array, pulses: readonly Pulse[], nowMs: number): number {
   let due = Infinity;
-  for (const pulse of pulses) due = Math.min(due, pulse.silenceMs - silenceOf(words, pulse, nowMs));
+  for (const pulse of pulses) {
+    if (words[pulse.word] !== 0) due = Math.min(due, pulse.silenceMs - silenceOf(words, pulse, nowMs));
+  }
   return due;
 }
 
@@ -65,6 +67,6 @@ export class Alarm {
     if ((nowMs - this.#tendedAtMs) >>> 0 < TEND_MS) return;
     this.#tendedAtMs = nowMs | 0;
     const dueMs = untilOverdueMs(this.#words, this.#pulses, nowMs);
-    if (dueMs > 0) setTimerFd(this.#timerFd, dueMs);
+    if (dueMs > 0 && dueMs < Infinity) setTimerFd(this.#timerFd, dueMs);
   }
 }

@@ -250,4 +250,32 @@ describe("with FFI", { skip: withoutFfi }, () => {
     closeFd(client);
     inbox.close();
   });
+
+  it("is written to no more by a query that is answered when it has ended", async () => {
+    const answered = Promise.withResolvers<void>();
+    let taken = 0;
+    const front = new FfiFront({
+      threads: 1,
+      store: AnswerStore.create({ bytes: 1 << 20, clock: systemClock }),
+      metrics: Metrics.create({ threads: 2 }),
+      onQuery: () => {
+        taken++;
+        return answered.promise;
+      },
+      outlived: true,
+      onCrash: (error) => {
+        throw error;
+      },
+    });
+    const endpoint = await front.open("127.0.0.1", 0);
+    await front.serve([{ endpoint, zones: [ROOT] }]);
+    const client = openConnected({ address: "127.0.0.1", port: endpoint.port }, undefined);
+    assert.ok(writeFd(client, queryFor("late.test.", 1)));
+    while (taken === 0) await sleep(1);
+    await front.end();
+    // The memory in which it stood is unmapped: a write would end the process.
+    answered.resolve();
+    await sleep(20);
+    closeFd(client);
+  });
 });

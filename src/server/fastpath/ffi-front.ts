@@ -81,7 +81,8 @@ export class FfiFront implements UdpFront {
   #flushScheduled: boolean;
   readonly #flush: TurnTask;
   readonly #pendingRegion: SharedRegion | undefined;
-  readonly #pending: PendingQueries | undefined;
+  /** Undefined too when the front has ended: its memory is gone, and a query may be answered later still. */
+  #pending: PendingQueries | undefined;
   /** Slots of pending queries whose replies leave with the next flush. */
   readonly #done: number[];
 
@@ -232,6 +233,7 @@ export class FfiFront implements UdpFront {
     this.#threads.close();
     this.#reader?.close();
     this.#watch.close();
+    this.#pending = undefined;
     this.#pendingRegion?.close();
   }
 
