@@ -179,7 +179,6 @@ export class Listeners {
     const { front, tcp, dispatcher, clock } = this.#parts;
     const kept = this.#takeKept(plan);
     const udp = plan.scheme === "tls" ? undefined : await front.open(plan.address, plan.port, endpointOf(kept.udp));
-    let route = new Route(plan, this.#parts.metrics);
     const used = Promise.withResolvers<void>();
     let began = false;
     const answer = async (
@@ -189,7 +188,7 @@ export class Listeners {
     ): Promise<Uint8Array | undefined> => {
       if (!began) await used.promise;
       let reply: Uint8Array | undefined;
-      await dispatcher.serve(route, "tcp", message, sockaddr, clock.monotonicMs(), (bytes, length) => {
+      await dispatcher.serve(listener.route, "tcp", message, sockaddr, clock.monotonicMs(), (bytes, length) => {
         reply = bytes.slice(0, length);
       });
       return reply;
@@ -218,12 +217,8 @@ export class Listeners {
         used.resolve();
       },
       sockets: this.#toKeep(plan, udp, tcpFd),
-      get route() {
-        return route;
-      },
-      set route(next: Route) {
-        route = next;
-      },
+      // A field: V8 looks an accessor of an object's own up anew for each query.
+      route: new Route(plan, this.#parts.metrics),
     };
     if (udp !== undefined) this.#byEndpoint.set(udp.id, listener);
     return listener;
