@@ -7,6 +7,12 @@ const SHARED_MAX_BYTES = 2048;
 /** From here on setting up the runtime's own copy costs less than a loop. */
 const LOOP_MAX_BYTES = 256;
 
+/** Writes `length` bytes of `from`, beginning at `at`, to the beginning of `to`. */
+export function copyInto(to: Uint8Array, from: Uint8Array, at: number, length: number): void {
+  if (length <= LOOP_MAX_BYTES) for (let i = 0; i < length; i++) to[i] = from[at + i] ?? 0;
+  else to.set(from.subarray(at, at + length));
+}
+
 /** Copies that are kept for a while and then left to the garbage collector. */
 export class CopyBlocks {
   #block: Uint8Array<ArrayBuffer>;
@@ -20,8 +26,7 @@ export class CopyBlocks {
   /** @returns `length` bytes of `from` beginning at `at` */
   copy(from: Uint8Array, at: number, length: number): Uint8Array<ArrayBuffer> {
     const copy = this.#room(length);
-    if (length <= LOOP_MAX_BYTES) for (let i = 0; i < length; i++) copy[i] = from[at + i] ?? 0;
-    else copy.set(from.subarray(at, at + length));
+    copyInto(copy, from, at, length);
     return copy;
   }
 

@@ -50,6 +50,9 @@ export interface WatchOptions {
   readonly writable?: boolean;
 }
 
+/** Taken once: the global is a getter, which each turn would pay for. */
+const { performance } = globalThis;
+
 /** Runs what is due at the end of a turn: ticks and microtasks. Node.js's own name for it. */
 const runTicks: (() => void) | undefined = Reflect.get(process, "_tickCallback") as (() => void) | undefined;
 

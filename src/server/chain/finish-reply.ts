@@ -5,6 +5,7 @@
  * one, and a size that the client can take. The rules are those of dns-engines: RFC 1035, 6891 §6.1, 6840 §5.7, 4035
  * §3.2.2, 8914.
  */
+import { copyInto } from "../../base/copy-blocks.ts";
 import { addOption, OPT_BYTES, SERVER_UDP_SIZE, writeOpt, writeOptWithError } from "../../dns/edns.ts";
 import {
   ARCOUNT_AT,
@@ -58,7 +59,7 @@ export function replyFlags(query: Query, answer: Answer): number {
  */
 export function finishReply(query: Query, answer: Answer, out: Uint8Array): number {
   const { view, wire } = query;
-  out.set(answer.wire, 0);
+  copyInto(out, answer.wire, 0, answer.wire.length);
   writeU16(out, ID_AT, view.id);
   writeU16(out, FLAGS_AT, replyFlags(query, answer));
   for (let i = HEADER_BYTES; i < view.questionEnd; i++) out[i] = wire[i] ?? 0;
