@@ -111,7 +111,8 @@ async function serve(flags: ServeFlags): Promise<number> {
     listen: flags.listen,
     threads: flags.threads,
     cacheBytes: flags.cacheSize * MIB,
-    cacheFile: flags.cacheFile,
+    // Empty is none, as of node-cache's flags: so templates need no case for it.
+    cacheFile: flags.cacheFile === "" ? undefined : flags.cacheFile,
     compat: flags.corednsCompat,
     tcpLimits: { connections: flags.tcpConnections, connectionsPerClient: flags.tcpConnectionsPerClient },
     maxInFlight: flags.maxInFlight,

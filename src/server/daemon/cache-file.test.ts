@@ -158,6 +158,10 @@ describe("the cache file", () => {
       [folder, /no regular file/],
     ] as const) {
       const { file, log } = started(place);
+      file.begin();
+      for (let waits = 0; log.lines.length === 0 && waits < 2000; waits++)
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.equal(log.lines.length, 1, "it is told at the start");
       await file.write();
       await file.write();
       await file.close();

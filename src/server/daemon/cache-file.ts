@@ -5,7 +5,8 @@
  * written beside the old one and takes its place when it is whole on the disk, so there is never half of one.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { access, type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { describeError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
@@ -67,8 +68,9 @@ export class CacheFile {
     }
   }
 
-  /** Writes it from time to time from now on. */
+  /** Writes it from time to time from now on. What would keep it from that is told now. */
   begin(): void {
+    void checkPlace(this.#options.path).catch((error: unknown) => this.#complain(error));
     this.#timer = setInterval(() => void this.write(), this.#options.everyMs ?? WRITE_EVERY_MS).unref();
   }
 
@@ -92,15 +94,20 @@ export class CacheFile {
   }
 
   async #tryToWrite(): Promise<void> {
-    const { path, store, clock, log } = this.#options;
+    const { path, store, clock } = this.#options;
     try {
       await writeWhole(path, new CacheFileWriter(store, clock));
       this.#complaint = undefined;
     } catch (error) {
-      const complaint = describeError(error);
-      if (complaint !== this.#complaint) log.error(`cache file ${path} cannot be written: ${complaint}`);
-      this.#complaint = complaint;
+      this.#complain(error);
     }
+  }
+
+  #complain(error: unknown): void {
+    const { path, log } = this.#options;
+    const complaint = describeError(error);
+    if (complaint !== this.#complaint) log.error(`cache file ${path} cannot be written: ${complaint}`);
+    this.#complaint = complaint;
   }
 }
 
@@ -139,7 +146,8 @@ function readWhole(path: string, maxBytes: number): Uint8Array<ArrayBuffer> | un
 }
 
 /** A path that was mistyped costs nobody a file, or a device. @throws CacheFileError, or what the file system says */
-async function checkReplaceable(path: string): Promise<void> {
+async function checkPlace(path: string): Promise<void> {
+  await access(dirname(path), constants.W_OK | constants.X_OK);
   let there: Stats;
   try {
     there = await stat(path);
@@ -160,7 +168,7 @@ async function checkReplaceable(path: string): Promise<void> {
 }
 
 async function writeWhole(path: string, writer: CacheFileWriter): Promise<void> {
-  await checkReplaceable(path);
+  await checkPlace(path);
   const temporary = `${path}.tmp`;
   await rm(temporary, { force: true });
   // Never through a link that somebody else has put there.
