@@ -28,11 +28,12 @@ const PATIENCE_MS = 15_000;
 const folder = mkdtempSync(join(tmpdir(), "nodens-odd-keeper-"));
 after(() => rmSync(folder, { recursive: true }));
 
-function corefile(port: number): string {
+/** @param before server blocks that stand first */
+function corefile(port: number, before: string): string {
   const path = join(folder, `Corefile-${port}`);
   writeFileSync(
     path,
-    `.:${port} {\n    bind 127.0.0.1\n    cache\n    hosts {\n        192.0.2.1 a.example.org\n    }\n}\n`,
+    `${before}.:${port} {\n    bind 127.0.0.1\n    cache\n    hosts {\n        192.0.2.1 a.example.org\n    }\n}\n`,
   );
   return path;
 }
@@ -43,8 +44,8 @@ interface Ended {
 }
 
 /** A server that has `fd` as descriptor 3 and believes what its environment says. */
-function start(t: TestContext, port: number, channelFd: string, fd?: number) {
-  const child = spawn(process.execPath, [BIN, "serve", "-c", corefile(port)], {
+function start(t: TestContext, port: number, channelFd: string, fd?: number, before = "") {
+  const child = spawn(process.execPath, [BIN, "serve", "-c", corefile(port, before)], {
     stdio: ["ignore", "pipe", "pipe", ...(fd === undefined ? [] : [fd])],
     env: { ...process.env, NODENS_KEEPER_FD: channelFd, NODENS_KEEPER_PID: String(process.pid) },
   });
@@ -56,17 +57,23 @@ function start(t: TestContext, port: number, channelFd: string, fd?: number) {
 }
 
 /** A keeper that keeps such things. Resolves when its server serves. */
-async function keep(t: TestContext, port: number, items: readonly KeptDescriptor[], version = KEEPER_VERSION) {
+async function keep(
+  t: TestContext,
+  port: number,
+  items: readonly KeptDescriptor[],
+  { version = KEEPER_VERSION, before = "" } = {},
+) {
   const [ours, theirs] = createChannelPair();
   const channel = new Channel(ours);
   t.after(() => channel.close());
-  const server = start(t, port, "3", theirs);
+  const server = start(t, port, "3", theirs, before);
   closeFd(theirs);
   for (const { message, fds } of keptMessages(4, "dead", items)) channel.send({ ...message, version }, fds);
   for (const { fd } of items) closeFd(fd);
-  const ops: unknown[] = [];
+  const messages: { op: unknown; plan?: unknown }[] = [];
+  const isReady = (): boolean => messages.some(({ op }) => op === "ready");
   const endsAt = performance.now() + PATIENCE_MS;
-  while (!ops.includes("ready") && performance.now() < endsAt && server.child.exitCode === null) {
+  while (!isReady() && performance.now() < endsAt && server.child.exitCode === null) {
     const received = channel.receive(false);
     if (received === "closed") break;
     if (received === undefined) {
@@ -74,10 +81,10 @@ async function keep(t: TestContext, port: number, items: readonly KeptDescriptor
       continue;
     }
     for (const fd of received.fds) closeFd(fd);
-    ops.push((received.value as { op: unknown }).op);
+    messages.push(received.value as { op: unknown });
   }
-  assert.ok(ops.includes("ready"), server.text());
-  return server;
+  assert.ok(isReady(), server.text());
+  return { ...server, messages };
 }
 
 async function servesBoth(port: number): Promise<void> {
@@ -135,6 +142,20 @@ describe("a server with an odd keeper", { skip: withoutFfi }, () => {
     }
   });
 
+  it("gives a kept socket the id that it had, also where new ones come first", async (t) => {
+    const port = await freePort();
+    const other = await freePort();
+    const before = `.:${other} {\n    bind 127.0.0.1\n    whoami\n}\n`;
+    const items = [{ name: `udp/127.0.0.1/${port}`, meta: { id: 1 }, fd: openListener("127.0.0.1", port).fd }];
+    const server = await keep(t, port, items, { before });
+    const { plan } = server.messages.find(({ op }) => op === "plan") ?? {};
+    const { listeners } = plan as { listeners: readonly { id: number; socket: string }[] };
+    const ids = Object.fromEntries(listeners.map(({ id, socket }) => [socket, id]));
+    assert.deepEqual(ids, { [`udp/127.0.0.1/${port}`]: 1, [`udp/127.0.0.1/${other}`]: 2 });
+    server.child.kill("SIGTERM");
+    assert.equal((await server.ended).code, 0, server.text());
+  });
+
   it("starts cold where the memory is cut short, of another version, or no memory", async (t) => {
     const port = await freePort();
     const short = createRegion("test-short", 4096);
@@ -161,7 +182,7 @@ describe("a server with an odd keeper", { skip: withoutFfi }, () => {
     const port = await freePort();
     const udp = openListener("127.0.0.1", 0).fd;
     const items = [{ name: `udp/127.0.0.1/${port}`, meta: {}, fd: udp }];
-    const server = await keep(t, port, items, KEEPER_VERSION + 1);
+    const server = await keep(t, port, items, { version: KEEPER_VERSION + 1 });
     await servesBoth(port);
     server.child.kill("SIGTERM");
     assert.equal((await server.ended).code, 0, server.text());

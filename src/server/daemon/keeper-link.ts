@@ -78,6 +78,11 @@ export class KeeperLink {
     return new KeeperLink(new Channel(Number(fd)), bell === undefined ? undefined : Number(bell), log);
   }
 
+  /** Whether a listening socket is kept that nobody has taken. @param port as configured */
+  hasSocket(kind: SocketKind, address: string, port: number): boolean {
+    return this.#waiting.has(socketName(kind, address, port));
+  }
+
   /** A kept listening socket, from now on the caller's. @param port as configured */
   takeSocket(kind: SocketKind, address: string, port: number): KeptItem | undefined {
     return this.#take(socketName(kind, address, port));

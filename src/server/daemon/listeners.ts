@@ -97,9 +97,10 @@ export class Listeners {
   async prepare(planned: readonly PlannedListener[]): Promise<PreparedListeners> {
     const opened: OpenListener[] = [];
     try {
-      for (const plan of planned) {
-        if (!this.#open.has(keyOf(plan))) opened.push(await this.#openOne(plan));
-      }
+      const missing = planned.filter((plan) => !this.#open.has(keyOf(plan)));
+      // Kept ones first: by their ids go queries that were left behind, and a new one takes any that is free.
+      const inOrder = missing.toSorted((a, b) => Number(this.#isKept(b)) - Number(this.#isKept(a)));
+      for (const plan of inOrder) opened.push(await this.#openOne(plan));
     } catch (error) {
       await this.abandon({ opened, planned });
       throw error;
@@ -222,6 +223,10 @@ export class Listeners {
     };
     if (udp !== undefined) this.#byEndpoint.set(udp.id, listener);
     return listener;
+  }
+
+  #isKept({ scheme, address, port }: PlannedListener): boolean {
+    return scheme !== "tls" && this.#parts.keeper?.hasSocket("udp", address, port) === true;
   }
 
   /** What the keeper has for a listener; what it has by mistake is closed. */
