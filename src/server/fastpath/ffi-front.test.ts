@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { plant, ROOT, udpFrontContract } from "../../../test/contract/udp-front.ts";
@@ -17,6 +18,22 @@ import { Metrics } from "../metrics/metrics.ts";
 import { FfiFront } from "./ffi-front.ts";
 import type { UdpEndpoint } from "./udp-front.ts";
 
+const onCrash = (error: unknown): never => {
+  throw error;
+};
+
+/** Whether a timerfd of this process is on its way (man 5 proc_pid_fdinfo). */
+function isTimerSet(): boolean {
+  return readdirSync("/proc/self/fdinfo").some((fd) => {
+    try {
+      return /^it_value: \((?!0, 0\))/m.test(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"));
+    } catch {
+      // Closed meanwhile.
+      return false;
+    }
+  });
+}
+
 describe("with FFI", { skip: withoutFfi }, () => {
   for (const threads of [1, 2]) {
     udpFrontContract(
@@ -25,9 +42,7 @@ describe("with FFI", { skip: withoutFfi }, () => {
         new FfiFront({
           ...parts,
           threads,
-          onCrash: (error) => {
-            throw error;
-          },
+          onCrash,
         }),
     );
   }
@@ -41,9 +56,7 @@ describe("with FFI", { skip: withoutFfi }, () => {
       store,
       metrics,
       onQuery: () => Promise.resolve(),
-      onCrash: (error) => {
-        throw error;
-      },
+      onCrash,
     });
     t.after(() => front.end());
     const endpoint = await front.open("127.0.0.1", 0);
@@ -84,9 +97,7 @@ describe("with FFI", { skip: withoutFfi }, () => {
         if (endpoint !== undefined) front.reply(endpoint, wire, wire.length, sockaddr, control);
         return Promise.resolve();
       },
-      onCrash: (error) => {
-        throw error;
-      },
+      onCrash,
     });
     t.after(() => front.end());
     const endpoint = await front.open("127.0.0.1", 0);
@@ -116,6 +127,9 @@ describe("with FFI", { skip: withoutFfi }, () => {
       }
     };
     await misses("a", () => handedOverIn(0) > 50);
+    // It goes on putting the alarm of the parked thread off, which was set when that was parked.
+    await sleep(20);
+    await misses("alarm", isTimerSet);
     // Hits are answered there too.
     const before = replies;
     await ask("cached.test.");
@@ -147,9 +161,7 @@ describe("with FFI", { skip: withoutFfi }, () => {
       store: AnswerStore.create({ bytes: 1 << 20, clock: systemClock }),
       metrics,
       onQuery: () => Promise.resolve(),
-      onCrash: (error) => {
-        throw error;
-      },
+      onCrash,
     });
     t.after(() => front.end());
     const endpoint = await front.open("127.0.0.1", 0);
@@ -175,9 +187,7 @@ describe("with FFI", { skip: withoutFfi }, () => {
         taken++;
         return Promise.resolve();
       },
-      onCrash: (error) => {
-        throw error;
-      },
+      onCrash,
     });
     t.after(() => front.end());
     const endpoint = await front.open("127.0.0.1", 0);
@@ -219,9 +229,7 @@ describe("with FFI", { skip: withoutFfi }, () => {
       store,
       metrics: Metrics.create({ threads: 2 }),
       onQuery: () => Promise.resolve(),
-      onCrash: (error) => {
-        throw error;
-      },
+      onCrash,
     });
     t.after(() => front.end());
     const endpoint = await front.open("127.0.0.1", 0);
@@ -263,9 +271,7 @@ describe("with FFI", { skip: withoutFfi }, () => {
         return answered.promise;
       },
       outlived: true,
-      onCrash: (error) => {
-        throw error;
-      },
+      onCrash,
     });
     const endpoint = await front.open("127.0.0.1", 0);
     await front.serve([{ endpoint, zones: [ROOT] }]);
